@@ -1,0 +1,10 @@
+"""Experiments as a Django app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ExperimentsConfig(AppConfig):
+    name = "experiments"
+    verbose_name = _("Experiments")
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,219 @@
+"""Django's settings: one file, read from the environment by typed readers. docs/configuration.md lists all of them.
+
+Nothing here starts anything. Where DATABASE_URL or REDIS_URL is unset, the addresses are those of the embedded servers
+under var/, which `manage.py` and `make run` start.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import django_stubs_ext
+
+from core import env, logs
+from core.embedded import paths, urls
+
+# Lets ModelAdmin[Copy] and the like be written outside annotations.
+django_stubs_ext.monkeypatch()
+
+ROOT = Path(__file__).resolve().parents[2]
+VAR = paths.var_dir()
+
+DEBUG = env.flag("COPYLIFT_DEBUG", about="Django's debug pages. Never on a machine others can reach.")
+SECRET_KEY = env.secret(
+    "COPYLIFT_SECRET_KEY",
+    paths.secrets()["secret_key"] if urls.is_embedded() else None,
+    about="Signs sessions and links. Generated for the embedded servers; needed where DATABASE_URL is set.",
+)
+ALLOWED_HOSTS = env.words(
+    "COPYLIFT_ALLOWED_HOSTS",
+    ("localhost", "127.0.0.1", "[::1]"),
+    about="Host names the site answers to, separated by commas.",
+)
+HTTPS = env.flag(
+    "COPYLIFT_HTTPS", about="The site is served over HTTPS (behind a proxy): secure cookies, HSTS, redirects."
+)
+PUBLIC_URL = env.text(
+    "COPYLIFT_PUBLIC_URL", "http://localhost:8000", about="The address people and shops reach the site at."
+)
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if HTTPS else []
+
+# --- services ---------------------------------------------------------------------------------------------------
+DATABASES = {
+    "default": {
+        **env.database(
+            env.text("DATABASE_URL", about="postgres://user:password@host:5432/name. Unset: embedded.")
+            or urls.database_url()
+        ),
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+REDIS_URL = env.text("REDIS_URL", about="redis://host:6379/0. Unset: embedded.") or urls.redis_url()
+REDIS_CLIENT_URL = REDIS_URL.replace("redis+socket://", "unix://", 1)
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Redis gives an unacknowledged message to a second worker after this long. Jobs are protected by their lease; this
+# only has to be longer than any task, or a training run would be handed out twice.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 7 * 24 * 3600,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 5,
+}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "sweep-jobs": {"task": "core.sweep_jobs", "schedule": 5.0, "options": {"expires": 10}},
+    "fold-events": {"task": "experiments.fold_events", "schedule": 3.0, "options": {"expires": 6, "queue": "ingest"}},
+    "refresh-analyses": {"task": "experiments.refresh_analyses", "schedule": 5.0, "options": {"expires": 10}},
+    "keep-partitions": {"task": "experiments.keep_partitions", "schedule": 3600.0},
+}
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_CLIENT_URL,
+        "KEY_PREFIX": "copylift",
+    }
+}
+
+# --- applications -----------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "ninja",
+    "core",
+    "experiments",
+    "models_ml",
+    "campaigns",
+]
+MIDDLEWARE = [
+    "core.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "core.middleware.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "core.middleware.MemberLanguageMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "core.middleware.ProblemMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "core.context.navigation",
+            ],
+            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "core.templatetags.copylift"],
+        },
+    }
+]
+
+# --- people -----------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "core.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+X_FRAME_OPTIONS = "DENY"
+
+# --- language, time, files --------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [ROOT / "locale"]
+USE_I18N = USE_TZ = True
+TIME_ZONE = env.text(
+    "COPYLIFT_TIME_ZONE", "UTC", about="The shop's time zone, for pages and reports, such as Asia/Shanghai."
+)
+STATIC_URL = "static/"
+STATIC_ROOT = VAR / "static"
+STATICFILES_DIRS = [ROOT / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(VAR / "media")}},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MANIFEST_STRICT = False
+# Outside `make run` nothing has collected the files; they are served from their sources then.
+WHITENOISE_USE_FINDERS = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer(
+    "COPYLIFT_MAX_REQUEST_BYTES", 8 * 1024 * 1024, minimum=65_536, about="The largest request body read, in bytes."
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+INSTALLED_APPS.insert(0, "django.forms")
+
+LOGGING = logs.configuration(
+    style=env.choice(
+        "COPYLIFT_LOG_STYLE", "plain", {"plain": "plain", "json": "json"}, about="plain lines, or json for collectors."
+    ),
+    level=env.choice(
+        "COPYLIFT_LOG_LEVEL",
+        "info",
+        {word: word.upper() for word in ("debug", "info", "warning", "error")},
+        about="The least level logged.",
+    ),
+)
+
+# --- the platform itself ----------------------------------------------------------------------------------------
+COPYLIFT_MODEL = env.text(
+    "COPYLIFT_MODEL",
+    str(ROOT / "models_ml" / "starter"),
+    about="A causal language model: a hub id or a folder. Unset: the starter model.",
+)
+COPYLIFT_TORCH_THREADS = env.integer(
+    "COPYLIFT_TORCH_THREADS",
+    1,
+    minimum=1,
+    maximum=256,
+    about="Threads of one torch process. More than one only where it has the machine alone.",
+)
+# What `make run` starts beside the platform for the demo shop: arguments of manage.py, one list a process.
+COPYLIFT_DEMO_PROCESSES: list[list[str]] = [["simulate_traffic", "--demo"]]
+NINJA_PAGINATION_PER_PAGE = 100
+SILENCED_SYSTEM_CHECKS = [] if HTTPS else ["security.W004", "security.W008", "security.W012", "security.W016"]

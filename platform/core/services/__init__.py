@@ -1,0 +1,1 @@
+"""Writes on the ground: API keys and jobs."""

@@ -1,0 +1,1 @@
+"""Pages of the ground: health, jobs, API keys, language, errors."""
