@@ -214,6 +214,6 @@ COPYLIFT_TORCH_THREADS = env.integer(
     about="Threads of one torch process. More than one only where it has the machine alone.",
 )
 # What `make run` starts beside the platform for the demo shop: arguments of manage.py, one list a process.
-COPYLIFT_DEMO_PROCESSES: list[list[str]] = [["simulate_traffic", "--demo"]]
+COPYLIFT_DEMO_PROCESSES: list[list[str]] = [["play_demo"]]
 NINJA_PAGINATION_PER_PAGE = 100
 SILENCED_SYSTEM_CHECKS = [] if HTTPS else ["security.W004", "security.W008", "security.W012", "security.W016"]
