@@ -1,0 +1,16 @@
+"""Tables of what a marketer does: the shop, the campaign, its copy and the reviews."""
+
+from campaigns.models.campaign import Campaign
+from campaigns.models.copies import Copy, Finding, Review
+from campaigns.models.shop import Audience, Brand, PriceRecord, Product
+
+__all__ = [
+    "Audience",
+    "Brand",
+    "Campaign",
+    "Copy",
+    "Finding",
+    "PriceRecord",
+    "Product",
+    "Review",
+]

@@ -1,0 +1,104 @@
+"""A campaign: one brief for several audiences, and what the shop shows today as the control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models.shop import Audience, Brand, Language, Product
+from models_ml.channels import CHANNELS
+
+if TYPE_CHECKING:
+    from campaigns.models.copies import Copy
+
+CHANNEL_CHOICES = [(channel.key, channel.name) for channel in CHANNELS.values()]
+
+
+class CampaignStatus(models.TextChoices):
+    """Where a campaign stands; the moves are in campaigns.lifecycle."""
+
+    DRAFT = "draft", _("draft")
+    GENERATING = "generating", _("copy is being written")
+    REVIEW = "review", _("in review")
+    READY = "ready", _("ready to launch")
+    RUNNING = "running", _("running")
+    FINISHED = "finished", _("finished")
+    ARCHIVED = "archived", _("archived")
+
+
+class Goal(models.TextChoices):
+    """What the campaign is for; the words are those of a brief."""
+
+    AWARENESS = "awareness", _("make known")
+    LAUNCH = "launch", _("launch something new")
+    PROMOTE = "promote", _("sell more")
+    WIN_BACK = "win_back", _("win back")
+    LOYALTY = "loyalty", _("keep and thank")
+
+
+class Tone(models.TextChoices):
+    """How the copy sounds; the words are those of a brief."""
+
+    PLAIN = "plain", _("plain")
+    WARM = "warm", _("warm")
+    PLAYFUL = "playful", _("playful")
+    PREMIUM = "premium", _("premium")
+    URGENT = "urgent", _("urgent")
+
+
+class OfferKind(models.TextChoices):
+    """What the shopper gets; the words are those of a brief."""
+
+    NONE = "none", _("no offer")
+    PERCENT = "percent", _("percent off")
+    AMOUNT = "amount", _("amount off")
+    FREE_SHIPPING = "free_shipping", _("free delivery")
+    BUNDLE = "bundle", _("bundle")
+    GIFT = "gift", _("gift")
+
+
+class Campaign(models.Model):
+    """One idea to sell something. Its copy speaks of the first of its products (`queries.lead_product`)."""
+
+    key = models.SlugField(_("key"), max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    brand = models.ForeignKey(Brand, models.PROTECT, related_name="campaigns", verbose_name=_("brand"))
+    language = models.CharField(_("language"), max_length=2, choices=Language.choices)
+    channel = models.CharField(_("channel"), max_length=20, choices=CHANNEL_CHOICES)
+    goal = models.CharField(_("goal"), max_length=20, choices=Goal.choices, default=Goal.PROMOTE)
+    tone = models.CharField(_("tone"), max_length=20, choices=Tone.choices, default=Tone.PLAIN)
+    offer_kind = models.CharField(_("offer"), max_length=20, choices=OfferKind.choices, default=OfferKind.NONE)
+    offer_value = models.CharField(
+        _("offer value"),
+        max_length=60,
+        blank=True,
+        help_text=_("20 for 20 % off; an amount in the shop's currency; the least order for free delivery; or words."),
+    )
+    code = models.CharField(_("code"), max_length=30, blank=True)
+    deadline = models.DateField(_("last day"), null=True, blank=True)
+    landing_url = models.URLField(_("landing page"), max_length=500, blank=True)
+    products = models.ManyToManyField(Product, related_name="campaigns", verbose_name=_("products"))
+    audiences = models.ManyToManyField(Audience, related_name="campaigns", verbose_name=_("audiences"))
+    control_headline = models.TextField(_("headline shown today"), max_length=300, blank=True)
+    control_body = models.TextField(_("text shown today"), max_length=1000, blank=True)
+    control_call_to_action = models.TextField(_("call to action shown today"), max_length=100, blank=True)
+    status = models.CharField(
+        _("state"), max_length=12, choices=CampaignStatus.choices, default=CampaignStatus.DRAFT, editable=False
+    )
+    created_by = models.ForeignKey(
+        "core.User", models.SET_NULL, null=True, related_name="campaigns", verbose_name=_("made by"), editable=False
+    )
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+
+    if TYPE_CHECKING:
+        copies: models.manager.RelatedManager[Copy]
+
+    class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name

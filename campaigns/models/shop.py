@@ -1,0 +1,152 @@
+"""What the shop is: its brands, what it sells with past prices, and the audiences it speaks to.
+
+Names and descriptions stand in English and Chinese side by side. An empty one falls back to the other language, so a
+shop that fills in one language only is complete.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+currency_code = RegexValidator(r"^[A-Z]{3}$", _("Three capital letters, such as USD or CNY."))
+
+
+class Language(models.TextChoices):
+    """The languages copy is written in."""
+
+    EN = "en", _("English")
+    ZH = "zh", _("Chinese")
+
+
+class Brand(models.Model):
+    """A name that speaks: its voice and the words it never uses."""
+
+    key = models.SlugField(_("key"), max_length=80, unique=True)
+    name = models.CharField(_("name"), max_length=60)
+    voice = models.CharField(
+        _("voice"), max_length=200, blank=True, help_text=_("How the brand speaks, in a few words with commas.")
+    )
+    tone = models.CharField(_("usual tone"), max_length=20, default="plain")
+    banned_words = ArrayField(
+        models.CharField(max_length=60),
+        verbose_name=_("banned words"),
+        default=list,
+        blank=True,
+        help_text=_("Words that copy for this brand must not contain, separated by commas."),
+    )
+    default_language = models.CharField(_("language"), max_length=2, choices=Language.choices, default=Language.EN)
+    jurisdictions = ArrayField(
+        models.CharField(max_length=10),
+        verbose_name=_("sells in"),
+        default=list,
+        blank=True,
+        help_text=_("Codes such as US, EU, CN, separated by commas."),
+    )
+
+    class Meta:
+        verbose_name = _("brand")
+        verbose_name_plural = _("brands")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Product(models.Model):
+    """Something on sale. `attributes` is {"en": {"material": "cotton"}, "zh": {"material": "棉"}}."""
+
+    sku = models.CharField(_("SKU"), max_length=60, unique=True)
+    brand = models.ForeignKey(Brand, models.PROTECT, related_name="products", verbose_name=_("brand"))
+    category = models.CharField(_("category"), max_length=60, blank=True)
+    name_en = models.CharField(_("name in English"), max_length=120, blank=True)
+    name_zh = models.CharField(_("name in Chinese"), max_length=120, blank=True)
+    description_en = models.TextField(_("description in English"), max_length=4000, blank=True)
+    description_zh = models.TextField(_("description in Chinese"), max_length=4000, blank=True)
+    attributes = models.JSONField(_("attributes"), default=dict, blank=True)
+    price = models.DecimalField(_("price"), max_digits=12, decimal_places=2, validators=[MinValueValidator(0)])
+    list_price = models.DecimalField(
+        _("list price"), max_digits=12, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    currency = models.CharField(_("currency"), max_length=3, default="USD", validators=[currency_code])
+    stock = models.PositiveIntegerField(_("in stock"), default=0)
+    image_url = models.URLField(_("image"), max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("product")
+        verbose_name_plural = _("products")
+        ordering = ["sku"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name_en="") | ~Q(name_zh=""), name="campaigns_product_named"),
+            models.CheckConstraint(condition=Q(price__gte=0), name="campaigns_product_price"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name('en')} ({self.sku})"
+
+    def name(self, language: str) -> str:
+        """The name in a language, else in the other."""
+        return self._in(language, "name")
+
+    def description(self, language: str) -> str:
+        """The description in a language, else in the other."""
+        return self._in(language, "description")
+
+    def attributes_in(self, language: str) -> dict[str, str]:
+        """The attributes in a language, else in the other; only texts."""
+        found = self.attributes.get(language) or self.attributes.get("zh" if language == "en" else "en") or {}
+        return {str(key): str(value) for key, value in found.items()}
+
+    def _in(self, language: str, field: str) -> str:
+        other = "zh" if language == "en" else "en"
+        return getattr(self, f"{field}_{language}") or getattr(self, f"{field}_{other}")
+
+
+class PriceRecord(models.Model):
+    """A price as it stood at one time: what a reduction is measured against."""
+
+    product = models.ForeignKey(Product, models.CASCADE, related_name="prices", verbose_name=_("product"))
+    price = models.DecimalField(_("price"), max_digits=12, decimal_places=2)
+    list_price = models.DecimalField(_("list price"), max_digits=12, decimal_places=2, null=True, blank=True)
+    seen_at = models.DateTimeField(_("seen"))
+
+    class Meta:
+        verbose_name = _("price record")
+        verbose_name_plural = _("price records")
+        ordering = ["-seen_at"]
+        constraints = [models.UniqueConstraint(fields=["product", "seen_at"], name="campaigns_price_once")]
+
+    def __str__(self) -> str:
+        return f"{self.product_id} {self.price} {self.seen_at:%Y-%m-%d}"
+
+
+class Audience(models.Model):
+    """Shoppers described by a rule over their attributes; an empty rule is everybody. See campaigns.audiences."""
+
+    key = models.SlugField(_("key"), max_length=40, unique=True)
+    name_en = models.CharField(_("name in English"), max_length=80)
+    name_zh = models.CharField(_("name in Chinese"), max_length=80, blank=True)
+    description_en = models.CharField(_("description in English"), max_length=300, blank=True)
+    description_zh = models.CharField(_("description in Chinese"), max_length=300, blank=True)
+    rule: models.JSONField[list[dict[str, Any]]] = models.JSONField(_("rule"), default=list, blank=True)
+
+    class Meta:
+        verbose_name = _("audience")
+        verbose_name_plural = _("audiences")
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return self.name_en
+
+    def name(self, language: str) -> str:
+        """The name in a language, else in English."""
+        return (self.name_zh if language == "zh" else "") or self.name_en
+
+    def description(self, language: str) -> str:
+        """The description in a language, else in English."""
+        return (self.description_zh if language == "zh" else "") or self.description_en
