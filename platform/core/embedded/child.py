@@ -89,7 +89,6 @@ def main() -> None:
         sys.exit(watch(wanted.program, wanted.signal))
     die_with_parent(wanted.signal, wanted.parent)
     os.execv(wanted.program[0], wanted.program)  # noqa: S606 (an argument list, from paths our caller computed)
-    return 1
 
 
 if __name__ == "__main__":

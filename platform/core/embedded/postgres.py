@@ -112,13 +112,15 @@ class Postgres(Server):
     def _start_until_ready(self) -> None:
         """Start and wait. A server that still holds the folder makes ours end at once: tried again for some seconds."""
         deadline = time.monotonic() + LEFTOVER_SECONDS
-        while not (self._spawn() and self._wait_until_ready()):
+        self._spawn()
+        while not self._wait_until_ready():
             if "postmaster.pid" not in "\n".join(process.tail(self.log)) or time.monotonic() > deadline:
                 raise self.problem("PostgreSQL did not start.")
             time.sleep(0.5)
             self._clear_leftovers()
+            self._spawn()
 
-    def _spawn(self) -> process.Child:
+    def _spawn(self) -> None:
         settings = SETTINGS | {"unix_socket_directories": str(self.sockets)} | ({} if self.durable else FAST_SETTINGS)
         if _shared_memory_is_small():
             settings["dynamic_shared_memory_type"] = "mmap"
@@ -126,7 +128,6 @@ class Postgres(Server):
         for name, value in settings.items():
             arguments += ["-c", f"{name}={value}"]
         self.child = process.Child(self._program("postgres", arguments, last_signal=signal.SIGINT))
-        return self.child
 
     def _program(self, name: str, arguments: list[str], *, last_signal: int) -> process.Program:
         return process.Program(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,11 +21,14 @@ LINUX = sys.platform == "linux"
 
 @dataclass(frozen=True)
 class Program:
-    """What to start: arguments (the first an absolute path), where its output goes, the signal it gets if we die."""
+    """What to start: arguments (the first an absolute path), where its output goes, the signal it gets if we die.
+
+    A `log` of None: the output is ours.
+    """
 
     name: str
     argv: Sequence[str]
-    log: Path
+    log: Path | None
     owner: Path
     env: dict[str, str] = field(default_factory=dict)
     last_signal: int = signal.SIGTERM
@@ -43,12 +46,12 @@ class Child:
         wrapper += ["--signal", str(int(program.last_signal)), "--identity", program.identity]
         if not LINUX:
             wrapper.append("--watch")
-        with program.log.open("ab") as output:
+        with program.log.open("ab") if program.log else nullcontext() as output:
             self._process = subprocess.Popen(
                 [*wrapper, "--", *program.argv],
                 stdin=subprocess.DEVNULL if LINUX else subprocess.PIPE,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.STDOUT if output else None,
                 env={**program.env, MARKER: str(program.owner)},
                 cwd=program.folder,
                 start_new_session=True,
@@ -91,16 +94,19 @@ class Child:
             self._process.stdin.close()
 
 
-def rotate(log: Path) -> Path:
-    """Make the log's folder, and put a log that has grown aside as `NAME.1`. Answers the log."""
+def rotate(log: Path | None) -> None:
+    """Make the log's folder, and put a log that has grown aside as `NAME.1`."""
+    if log is None:
+        return
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_name(log.name + ".1"))
-    return log
 
 
-def tail(log: Path, lines: int = 8) -> list[str]:
+def tail(log: Path | None, lines: int = 8) -> list[str]:
     """The last lines of a log; none where it cannot be read."""
+    if log is None:
+        return []
     try:
         with log.open("rb") as handle:
             handle.seek(max(0, log.stat().st_size - 16_384))
