@@ -1,0 +1,1 @@
+"""What can be asked of any unit: assignment, events, moments, analysis, decision. Knows nothing of copy."""

@@ -1,0 +1,1 @@
+"""Tests of the statistics: known answers, coherence, degenerate input."""

@@ -1,0 +1,195 @@
+"""Assignment: published vectors, the laws it must keep, and the fast path equal to the plain one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from experiments.assignment import (
+    AssignmentPlan,
+    Namespace,
+    Reason,
+    assign,
+    assign_many,
+    bucket_ranges,
+    choose_variation,
+    equal_weights,
+    fnv1a32,
+    forced_variation,
+    hash_value,
+    unit_key,
+)
+
+HALVES = AssignmentPlan("checkout-button", (0.5, 0.5))
+
+# Any text, lone surrogates, newlines and NUL included: identifiers come from other people's systems.
+units = st.text(st.characters(codec=None, exclude_categories=()), max_size=80)
+weights = st.lists(st.integers(1, 100), min_size=1, max_size=6).map(lambda parts: tuple(p / sum(parts) for p in parts))
+plans = st.builds(
+    AssignmentPlan,
+    seed=units,
+    weights=weights,
+    coverage=st.floats(0, 1),
+    hash_version=st.sampled_from([1, 2]),
+    namespace=st.none()
+    | st.builds(
+        lambda key, ends: Namespace(key, min(ends), max(ends)),
+        units,
+        st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    ),
+)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", 0x811C9DC5), ("a", 0xE40C292C), ("foobar", 0xBF9CF968)])
+def test_fnv_matches_its_authors_vectors(text: str, expected: int) -> None:
+    # Noll's published FNV-1a test suite (isthe.com/chongo/tech/comp/fnv).
+    assert fnv1a32(text) == expected
+
+
+def test_fnv_takes_a_surrogate_pair_as_two_units_and_long_texts_as_short_ones() -> None:
+    assert fnv1a32("\U0001f600") == fnv1a32("\ud83d\ude00")
+    assert fnv1a32("x" * 200) == fnv1a32("x" * 150, fnv1a32("x" * 50)) == fnv1a32("x" * 40, fnv1a32("x" * 160))
+
+
+def test_hash_of_an_unknown_version_is_none() -> None:
+    assert hash_value("def", "abc", 99) is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(plan=plans, column=st.lists(units, max_size=30))
+def test_a_column_is_assigned_as_each_of_its_units(plan: AssignmentPlan, column: list[str]) -> None:
+    assert assign_many(column, plan).tolist() == [assign(unit, plan).variation for unit in column]
+
+
+def test_a_column_longer_than_a_chunk_and_as_an_array() -> None:
+    column = [f"user_{index}" for index in range(40_000)]
+    expected = [assign(unit, HALVES).variation for unit in column]
+    assert assign_many(column, HALVES).tolist() == expected
+    assert assign_many(np.array(column), HALVES).tolist() == expected
+    assert assign_many([], HALVES).shape == (0,)
+
+
+@pytest.mark.parametrize("column", [["a", 1], [b"a"], np.array([1, 2])])
+def test_a_column_of_something_else_than_text_is_refused(column: list[str]) -> None:
+    with pytest.raises(TypeError):
+        assign_many(column, HALVES)
+
+
+@settings(max_examples=100, deadline=None)
+@given(unit=units.filter(bool), plan=plans, more=st.floats(0, 1))
+def test_raising_the_coverage_moves_nobody(unit: str, plan: AssignmentPlan, more: float) -> None:
+    low, high = sorted((plan.coverage, more))
+    before, after = (
+        assign(unit, AssignmentPlan(plan.seed, plan.weights, coverage, plan.hash_version, plan.namespace))
+        for coverage in (low, high)
+    )
+    assert not before.in_experiment or after.variation == before.variation
+
+
+def test_arms_get_their_shares() -> None:
+    arms = assign_many([f"shopper-{index}" for index in range(100_000)], AssignmentPlan("shares", (0.2, 0.3, 0.5)))
+    # Four standard errors of a share of 100,000 are at most .0063.
+    assert np.bincount(arms) / len(arms) == pytest.approx([0.2, 0.3, 0.5], abs=0.0063)
+
+
+def test_two_seeds_assign_independently() -> None:
+    column = [f"shopper-{index}" for index in range(100_000)]
+    first, second = (assign_many(column, AssignmentPlan(seed, (0.5, 0.5))) for seed in ("one", "two"))
+    assert float(np.mean(first == second)) == pytest.approx(0.5, abs=0.0063)
+
+
+def test_namespaces_that_do_not_meet_share_no_unit() -> None:
+    column = [f"shopper-{index}" for index in range(5_000)]
+    left, right = (
+        assign_many(column, AssignmentPlan("any", (1.0,), namespace=Namespace("circle", *ends)))
+        for ends in ((0.0, 0.4), (0.4, 1.0))
+    )
+    assert ((left >= 0) ^ (right >= 0)).all()
+
+
+def test_the_result_says_why() -> None:
+    nobody = AssignmentPlan("seed", (0.5, 0.5), coverage=0.0)
+    elsewhere = AssignmentPlan("seed", (0.5, 0.5), namespace=Namespace("circle", 0.0, 0.0))
+    assert assign("", HALVES) == (-1, None, Reason.NO_UNIT)
+    assert assign("ann", nobody).reason is Reason.OUTSIDE_COVERAGE
+    assert assign("ann", elsewhere) == (-1, None, Reason.OUTSIDE_NAMESPACE)
+    assert assign("ann", HALVES).reason is Reason.ASSIGNED
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1, "1"),
+        (1.0, "1"),
+        (100, "100"),
+        (1.5, "1.5"),
+        (-7, "-7"),
+        (1e21, "1e+21"),
+        (1e20, "100000000000000000000"),
+        (1.25e-7, "1.25e-7"),
+        (0.000001, "0.000001"),
+        (123.456, "123.456"),
+        (2**53 + 1, "9007199254740992"),
+        pytest.param(10**400, "Infinity", id="too large"),
+        pytest.param(-(10**400), "-Infinity", id="too small"),
+        (0, ""),
+        (-0.0, ""),
+        (float("nan"), ""),
+        (True, ""),
+        (None, ""),
+        (["a"], ""),
+        ({}, ""),
+    ],
+)
+def test_numbers_are_written_as_javascript_writes_them(value: object, text: str) -> None:
+    # By the algorithm of ECMA-262, Number::toString.
+    assert unit_key(value) == text
+    assert assign(value, HALVES) == assign(text, HALVES)
+
+
+@pytest.mark.parametrize(
+    ("field", "arguments"),
+    [
+        ("weights", {"weights": ()}),
+        ("weights", {"weights": (0.5, 0.6)}),
+        ("weights", {"weights": (1.5, -0.5)}),
+        ("weights", {"weights": (float("nan"), 1.0)}),
+        ("coverage", {"weights": (1.0,), "coverage": 1.1}),
+        ("coverage", {"weights": (1.0,), "coverage": float("nan")}),
+        ("hash_version", {"weights": (1.0,), "hash_version": 3}),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_by_field(field: str, arguments: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=rf"^{field}: "):
+        AssignmentPlan("seed", **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ends", [(0.5, 0.4), (-0.1, 0.5), (0.5, 1.1)])
+def test_a_namespace_outside_the_circle_is_refused(ends: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match=r"^namespace: "):
+        Namespace("circle", *ends)
+
+
+def test_ranges_and_weights_of_nothing() -> None:
+    assert equal_weights(0) == equal_weights(-1) == ()
+    assert bucket_ranges(0) == ()
+    assert choose_variation(0.3, ()) == -1
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://shop.example/p?sale=1", 1),
+        ("https://shop.example/p?a=b&sale=0#sale=1", 0),
+        ("https://shop.example/p?sale=2", None),
+        ("https://shop.example/p?sale=-1", None),
+        ("https://shop.example/p?sale=", None),
+        ("https://shop.example/p?sale=99999999999999999999", None),
+        ("https://shop.example/sale=1", None),
+        ("", None),
+    ],
+)
+def test_a_query_forces_an_arm_that_exists(url: str, expected: int | None) -> None:
+    assert forced_variation("sale", url, 2) == expected
