@@ -24,9 +24,14 @@ SECRET_NAMES = ("secret_key", "postgres_password")
 
 
 def var_dir() -> Path:
-    """The folder all that is written goes to: COPYLIFT_VAR, or `var/` in the checkout. Absolute, without links."""
+    """The folder all that is written goes to: COPYLIFT_VAR, or `var/` in the checkout. Absolute, without links.
+
+    A pytest run gets a folder of its own, whatever loads the settings first: tests never see the checkout's data.
+    """
     named = os.environ.get("COPYLIFT_VAR", "").strip()
-    return Path(named).expanduser().resolve() if named else ROOT / "var"
+    if named:
+        return Path(named).expanduser().resolve()
+    return ROOT / "var" / f"test-{os.getpid()}" if "PYTEST_VERSION" in os.environ else ROOT / "var"
 
 
 def runtime_dir(var: Path | None = None) -> Path:
