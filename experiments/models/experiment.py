@@ -1,0 +1,114 @@
+"""An experiment and its arms. What decides who sees what (seed, weights, coverage) never changes once it ran."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from experiments.lifecycle import Status
+
+STATUSES = [
+    (Status.DRAFT.value, _("draft")),
+    (Status.RUNNING.value, _("running")),
+    (Status.PAUSED.value, _("paused")),
+    (Status.STOPPED.value, _("stopped")),
+    (Status.DECIDED.value, _("decided")),
+]
+
+
+class Source(models.TextChoices):
+    """Where the figures come from."""
+
+    LIVE = "live", _("live")
+    IMPORTED = "imported", _("imported")
+
+
+class Experiment(models.Model):
+    """One randomised comparison of arms over units.
+
+    `version` grows with every change of state, so that a cached plan of an older one is never used.
+    """
+
+    key = models.SlugField(_("key"), max_length=80, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    hypothesis = models.TextField(_("hypothesis"), blank=True)
+    status = models.CharField(_("status"), max_length=20, choices=STATUSES, default=Status.DRAFT.value)
+    source = models.CharField(_("source"), max_length=20, choices=Source.choices, default=Source.LIVE)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    seed = models.CharField(_("seed"), max_length=200)
+    hash_version = models.PositiveSmallIntegerField(_("hash version"), default=2)
+    coverage = models.FloatField(_("coverage"), default=1.0)
+    namespace = models.JSONField(_("namespace"), null=True, blank=True)
+    currency = models.CharField(_("currency"), max_length=3, default="USD")
+    goal_metric = models.CharField(_("goal metric"), max_length=80, default="conversion")
+    planned_units = models.PositiveBigIntegerField(_("planned units"), null=True, blank=True)
+    planned_end = models.DateTimeField(_("planned end"), null=True, blank=True)
+    created_by = models.ForeignKey(
+        "core.User", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("made by")
+    )
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    stopped_at = models.DateTimeField(_("stopped"), null=True, blank=True)
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decision = models.JSONField(_("decision"), null=True, blank=True)
+    origin = models.JSONField(_("origin"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("experiment")
+        verbose_name_plural = _("experiments")
+        ordering = ["-created_at", "-id"]
+        permissions = [
+            ("launch_experiment", "Can start, pause, stop and decide experiments"),
+            ("import_experiment", "Can import past experiments"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=[status.value for status in Status]), name="experiments_experiment_status"
+            ),
+            models.CheckConstraint(condition=Q(coverage__gte=0, coverage__lte=1), name="experiments_coverage_0_to_1"),
+            models.CheckConstraint(condition=Q(hash_version__in=[1, 2]), name="experiments_hash_version_1_or_2"),
+            models.CheckConstraint(
+                condition=Q(stopped_at__isnull=True) | Q(started_at__isnull=True) | Q(stopped_at__gte=F("started_at")),
+                name="experiments_stopped_after_started",
+            ),
+        ]
+        indexes = [models.Index(fields=["source", "status"], name="experiments_source_status")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its figures are read at fixed horizon: no new unit will enter."""
+        return self.source == Source.IMPORTED or self.status in {Status.STOPPED, Status.DECIDED}
+
+
+class Arm(models.Model):
+    """One thing that is shown, or done, to a share of the units. `content` is whatever the caller wants back."""
+
+    experiment = models.ForeignKey(
+        Experiment, models.CASCADE, related_name="arms", verbose_name=_("experiment"), db_index=False
+    )
+    position = models.PositiveSmallIntegerField(_("position"))
+    key = models.SlugField(_("key"), max_length=80, db_index=False)
+    name = models.CharField(_("name"), max_length=200)
+    is_control = models.BooleanField(_("control"), default=False)
+    weight = models.FloatField(_("weight"))
+    content = models.JSONField(_("content"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("arm")
+        verbose_name_plural = _("arms")
+        ordering = ["experiment_id", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["experiment", "key"], name="experiments_arm_key"),
+            models.UniqueConstraint(fields=["experiment", "position"], name="experiments_arm_position"),
+            models.UniqueConstraint(
+                fields=["experiment"], condition=Q(is_control=True), name="experiments_one_control"
+            ),
+            models.CheckConstraint(condition=Q(weight__gte=0), name="experiments_weight_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.experiment_id}/{self.key}"
