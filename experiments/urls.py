@@ -1,7 +1,16 @@
-"""Addresses of this app's pages."""
+"""Addresses of the experiments' pages, below /experiments/."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import include, path, re_path
 
-urlpatterns: list[URLPattern] = []
+from experiments import views
+
+pages = [
+    path("", views.experiment_list, name="list"),
+    path("<slug:key>/", views.experiment_detail, name="detail"),
+    path("<slug:key>/report/", views.experiment_report, name="report"),
+    re_path(r"^(?P<key>[-\w]+)/(?P<move>pause|resume|stop)/$", views.experiment_move, name="move"),
+]
+
+urlpatterns = [path("", include((pages, "experiments")))]

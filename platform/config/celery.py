@@ -11,19 +11,26 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
-from celery import Celery, bootsteps
-from celery.signals import worker_process_init
+from celery import Celery
+from celery.signals import worker_process_init, worker_ready, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-app = Celery("copylift")
+# Celery's Django fixup imports the whole worker. Only the celery program needs it (to set Django up and close
+# connections); a web process or a command only sends messages, and stays light without it.
+program = Path(sys.argv[0])
+is_worker = "celery" in {program.name, program.parent.name}
+
+app = Celery("copylift", fixups=None if is_worker else [], task_cls="celery.contrib.django.task:DjangoTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["core", "experiments", "models_ml", "campaigns"])
 
 SIGN_EVERY_SECONDS = 4
 PR_SET_PDEATHSIG = 1
+STOPPING = threading.Event()
 
 
 @worker_process_init.connect
@@ -33,29 +40,23 @@ def die_with_parent(**_: Any) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-class SignOfLife(bootsteps.StartStopStep):
-    """Writes one short-lived key for each queue the worker serves, from a thread of its own."""
-
-    requires = ("celery.worker.components:Timer",)
-
-    def __init__(self, parent: Any, **options: Any) -> None:
-        super().__init__(parent, **options)
-        self._stopped = threading.Event()
-
-    def start(self, parent: Any) -> None:
-        """Begin with the worker."""
-        threading.Thread(target=self._sign, args=(parent,), name="sign-of-life", daemon=True).start()
-
-    def stop(self, parent: Any) -> None:  # noqa: ARG002 - the step protocol
-        """End with the worker."""
-        self._stopped.set()
-
-    def _sign(self, parent: Any) -> None:
-        from core import health  # noqa: PLC0415 - Django is set up by now, not at import
-
-        while not self._stopped.is_set():
-            health.sign(queue.name for queue in parent.app.amqp.queues.consume_from.values())
-            self._stopped.wait(SIGN_EVERY_SECONDS)
+@worker_ready.connect
+def begin_signs_of_life(sender: Any, **_: Any) -> None:
+    """Begin once the worker takes work."""
+    queues = [queue.name for queue in sender.app.amqp.queues.consume_from.values()]
+    threading.Thread(target=give_signs, args=(queues,), name="sign-of-life", daemon=True).start()
 
 
-app.steps["worker"].add(SignOfLife)
+@worker_shutting_down.connect
+def end_signs_of_life(**_: Any) -> None:
+    """A worker that is told to stop takes no new work."""
+    STOPPING.set()
+
+
+def give_signs(queues: list[str]) -> None:
+    """Leave a short-lived key for each queue, every few seconds."""
+    from core import health  # noqa: PLC0415 - Django is set up by now, not at import
+
+    while not STOPPING.is_set():
+        health.sign(queues)
+        STOPPING.wait(SIGN_EVERY_SECONDS)

@@ -1,0 +1,55 @@
+"""A result as a page part and as a file: one context for both, so that they cannot differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from experiments import queries
+from experiments.models import Analysis, Experiment
+
+# The tone of a verdict's card.
+TONES = {"ship": "good", "keep": "quiet", "keep_running": "live", "cannot_tell": "warn", "invalid": "bad"}
+STYLES = Path("static/copylift/app.css")
+
+
+def context(experiment: Experiment) -> dict[str, Any]:
+    """What the result templates need: the experiment, its arms, the newest analysis and the results by arm."""
+    analysis = queries.latest_analysis(experiment)
+    arms = list(experiment.arms.all())
+    return {
+        "experiment": experiment,
+        "arms": arms,
+        "analysis": analysis,
+        "results": table(analysis) if analysis else None,
+        "tone": TONES.get(analysis.verdict, "quiet") if analysis else "quiet",
+    }
+
+
+def table(analysis: Analysis) -> dict[str, Any]:
+    """The results with each comparison joined to its arm: rows of a table, control first."""
+    results = analysis.results
+    names = {arm["key"]: arm["name"] for arm in results["arms"]}
+    return {
+        **results,
+        "metrics": [metric | {"rows": _rows(metric, names)} for metric in results["metrics"]],
+        "roi": [entry | {"name": names[entry["arm"]]} for entry in results.get("roi", [])],
+        "sample_ratio": {
+            **results["sample_ratio"],
+            "arms": [entry | {"name": names[entry["key"]]} for entry in results["sample_ratio"]["arms"]],
+        },
+    }
+
+
+def _rows(metric: dict[str, Any], names: dict[str, str]) -> list[dict[str, Any]]:
+    compared = {comparison["arm"]: comparison for comparison in metric["comparisons"]}
+    return [entry | {"name": names[entry["arm"]], "comparison": compared.get(entry["arm"])} for entry in metric["arms"]]
+
+
+def render_report(experiment: Experiment) -> str:
+    """One HTML document with its styles and charts inside; nothing is fetched when it is opened."""
+    styles = (settings.ROOT / STYLES).read_text(encoding="utf-8")
+    return render_to_string("experiments/report.html", {**context(experiment), "styles": styles})

@@ -1,0 +1,74 @@
+"""Pages of experiments: the list, one result (live while it runs), its report as a file, and the moves of its life."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from core import audit, errors
+from core.models import User
+from experiments import queries, reports, services
+from experiments.models import Experiment
+
+PAGE_SIZE = 50
+
+
+@require_safe
+@login_required
+@permission_required("experiments.view_experiment", raise_exception=True)
+def experiment_list(request: HttpRequest) -> HttpResponse:
+    """All experiments, running ones first; found by name or key."""
+    words = request.GET.get("q", "").strip()[:100]
+    page = Paginator(queries.experiment_list(words), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "experiments/list.html", {"page": page, "words": words})
+
+
+@require_safe
+@login_required
+@permission_required("experiments.view_experiment", raise_exception=True)
+def experiment_detail(request: HttpRequest, key: str) -> HttpResponse:
+    """One result: the verdict first. While it runs the panel asks for itself again every few seconds."""
+    experiment = find(key)
+    context = reports.context(experiment)
+    if request.headers.get("HX-Request"):
+        return render(request, "experiments/_result.html", context)
+    return render(request, "experiments/detail.html", context | {"history": audit.history(experiment)[:20]})
+
+
+@require_safe
+@login_required
+@permission_required("experiments.view_experiment", raise_exception=True)
+def experiment_report(request: HttpRequest, key: str) -> HttpResponse:
+    """The same result as one HTML file that needs nothing beside it."""
+    experiment = find(key)
+    answer = HttpResponse(reports.render_report(experiment))
+    if "download" in request.GET:
+        answer["Content-Disposition"] = f'attachment; filename="{experiment.key}.html"'
+    return answer
+
+
+@require_POST
+@login_required
+@permission_required("experiments.launch_experiment", raise_exception=True)
+def experiment_move(request: HttpRequest, key: str, move: str) -> HttpResponse:
+    """Pause, resume or stop. A move that the state does not allow is said on the page."""
+    assert isinstance(request.user, User)  # noqa: S101 - what login_required means, said to the type checker
+    moves = {"pause": services.pause_experiment, "resume": services.resume_experiment, "stop": services.stop_experiment}
+    experiment = find(key)
+    try:
+        moves[move](experiment, actor=request.user)
+    except errors.CopyliftError as problem:
+        messages.error(request, problem.message)
+    return redirect("experiments:detail", key=experiment.key)
+
+
+def find(key: str) -> Experiment:
+    """The experiment, or the 404 page."""
+    try:
+        return queries.experiment_by_key(key)
+    except errors.NotFound as problem:
+        raise Http404(problem.message) from None
