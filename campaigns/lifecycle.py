@@ -1,14 +1,14 @@
 """The states of a campaign and of a copy, and the moves between them. Pure; readable on one screen.
 
-    draft ─► generating ─► review ─► ready ─► running ─► finished ─► archived
-      │          ▲  │        │ ▲       │
-      │          └──┼────────┘ └───────┘        more copy may be asked for until the launch
-      │             └► draft (nothing was written)
-      └► archived
+draft ─► generating ─► review ─► ready ─► running ─► finished ─► archived
+  │          ▲  │        │ ▲       │
+  │          └──┼────────┘ └───────┘        more copy may be asked for until the launch
+  │             └► draft (nothing was written)
+  └► archived
 
-    pending ─► approved ─► edited      an approved copy can only be replaced by an approved edit of it
-       ├─────► edited                  an edit replaces it and waits for its own review
-       └─────► rejected
+pending ─► approved ─► edited      an approved copy can only be replaced by an approved edit of it
+   ├─────► edited                  an edit replaces it and waits for its own review
+   └─────► rejected
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tables of what a marketer does: the shop, the campaign, its copy and the reviews."""
 
-from campaigns.models.campaign import Campaign
+from campaigns.models.campaign import Campaign, CampaignExperiment
 from campaigns.models.copies import Copy, Finding, Review
 from campaigns.models.shop import Audience, Brand, PriceRecord, Product
 
@@ -8,6 +8,7 @@ __all__ = [
     "Audience",
     "Brand",
     "Campaign",
+    "CampaignExperiment",
     "Copy",
     "Finding",
     "PriceRecord",

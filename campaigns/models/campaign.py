@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.shop import Audience, Brand, Language, Product
+from experiments.models import Experiment
 from models_ml.channels import CHANNELS
-
-if TYPE_CHECKING:
-    from campaigns.models.copies import Copy
 
 CHANNEL_CHOICES = [(channel.key, channel.name) for channel in CHANNELS.values()]
 
@@ -60,9 +56,12 @@ class OfferKind(models.TextChoices):
 
 
 class Campaign(models.Model):
-    """One idea to sell something. Its copy speaks of the first of its products (`queries.lead_product`)."""
+    """One idea to sell something. Its copy speaks of the first of its products (`queries.lead_product`).
 
-    key = models.SlugField(_("key"), max_length=60, unique=True)
+    `key` has at most 38 characters, so that with the audience's 40 it fits an experiment's key of 80.
+    """
+
+    key = models.SlugField(_("key"), max_length=38, unique=True)
     name = models.CharField(_("name"), max_length=120)
     brand = models.ForeignKey(Brand, models.PROTECT, related_name="campaigns", verbose_name=_("brand"))
     language = models.CharField(_("language"), max_length=2, choices=Language.choices)
@@ -92,9 +91,6 @@ class Campaign(models.Model):
     )
     created_at = models.DateTimeField(_("made"), auto_now_add=True)
 
-    if TYPE_CHECKING:
-        copies: models.manager.RelatedManager[Copy]
-
     class Meta:
         verbose_name = _("campaign")
         verbose_name_plural = _("campaigns")
@@ -102,3 +98,26 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class CampaignExperiment(models.Model):
+    """The experiment of one audience of a launched campaign. `position` is the order in which audiences are tried."""
+
+    campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="experiment_links", verbose_name=_("campaign"))
+    audience = models.ForeignKey(Audience, models.PROTECT, related_name="experiment_links", verbose_name=_("audience"))
+    experiment = models.OneToOneField(
+        Experiment, models.PROTECT, related_name="campaign_link", verbose_name=_("experiment")
+    )
+    position = models.PositiveSmallIntegerField(_("position"))
+
+    class Meta:
+        verbose_name = _("campaign experiment")
+        verbose_name_plural = _("campaign experiments")
+        ordering = ["campaign", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "audience"], name="campaigns_one_experiment_each"),
+            models.UniqueConstraint(fields=["campaign", "position"], name="campaigns_experiment_position"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}/{self.audience_id}"

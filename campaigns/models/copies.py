@@ -79,6 +79,10 @@ class Copy(models.Model):
                 name="campaigns_copy_text_once",
                 condition=~Q(status__in=["rejected", "edited"]),
             ),
+            # Of two edits of one copy the second must build on the first.
+            models.UniqueConstraint(
+                fields=["parent"], name="campaigns_copy_one_edit", condition=Q(status__in=["pending", "approved"])
+            ),
             models.CheckConstraint(condition=Q(version__gte=1), name="campaigns_copy_version"),
             models.CheckConstraint(
                 condition=Q(status="pending", decided_at=None) | ~Q(status="pending") & ~Q(decided_at=None),

@@ -1,0 +1,101 @@
+"""The values that pass in and out of the checks, and which parts of a shown text are facts.
+
+Rules read the FILLED text, since that is what a shopper sees; but a word inside a product's own name, or a price that
+came through a slot, is not the writer's claim. `fact_spans` says where such facts stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from models_ml.brief import SLOT_PATTERN, fill
+from models_ml.channels import CHANNELS, PARTS
+
+BLOCK, WARN, INFO = "block", "warn", "info"
+EXCERPT = 80
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says. `start` and `end` are positions in the shown part; both 0 where the whole part is meant."""
+
+    rule: str
+    severity: str
+    part: str
+    message: str
+    remedy: str = ""
+    start: int = 0
+    end: int = 0
+    excerpt: str = ""
+
+
+@dataclass(frozen=True)
+class CopyParts:
+    """A copy as written (with slots) and as shown (filled), each by part: headline, body, call_to_action."""
+
+    written: Mapping[str, str]
+    filled: Mapping[str, str]
+
+    @classmethod
+    def of(cls, written: Mapping[str, str], facts: Mapping[str, str]) -> CopyParts:
+        """Fill what can be filled; an unknown slot stays as it is, for a rule to find."""
+        kept = {part: written.get(part, "") for part in PARTS}
+        return cls(kept, {part: fill_leniently(text, facts) for part, text in kept.items()})
+
+
+@dataclass(frozen=True)
+class CheckContext:
+    """What a copy is held against. `facts` maps slots to shown text; `supported` are further texts with true figures."""
+
+    channel: str
+    language: str
+    facts: Mapping[str, str]
+    banned_words: tuple[str, ...] = ()
+    required_slots: tuple[str, ...] = ()
+    supported: tuple[str, ...] = field(default=())
+    offer_kind: str = "none"
+
+
+class Span(NamedTuple):
+    """Characters [start, end) of a shown part that a slot put there."""
+
+    start: int
+    end: int
+    slot: str
+
+
+def fill_leniently(text: str, facts: Mapping[str, str]) -> str:
+    """`text` with its known slots filled and the unknown ones left as they are."""
+    unknown = {name: f"{{{name}}}" for name in SLOT_PATTERN.findall(text) if name not in facts}
+    return fill(text, {**facts, **unknown})
+
+
+def fact_spans(parts: CopyParts, part: str, facts: Mapping[str, str]) -> list[Span]:
+    """Where facts stand in a shown part; empty where the shown text is not this filling of the written one."""
+    written, spans, shift = parts.written.get(part, ""), [], 0
+    for match in SLOT_PATTERN.finditer(written):
+        shown = facts.get(match[1])
+        if shown is not None:
+            start = match.start() + shift
+            spans.append(Span(start, start + len(shown), match[1]))
+            shift += len(shown) - len(match[0])
+    return spans if fill_leniently(written, facts) == parts.filled.get(part, "") else []
+
+
+def at(rule: str, severity: str, parts: CopyParts, place: tuple[str, int, int], words: tuple[str, str]) -> Finding:
+    """A finding about characters of one part: `place` is (part, start, end), `words` (message, remedy)."""
+    part, start, end = place
+    excerpt = parts.filled.get(part, "")[start:end][:EXCERPT]
+    return Finding(rule, severity, part, words[0], words[1], start, end, excerpt)
+
+
+def blocks(findings: Iterable[Finding]) -> bool:
+    """Whether any of the findings forbids approval."""
+    return any(finding.severity == BLOCK for finding in findings)
+
+
+def label(channel: str, part: str) -> str:
+    """What a channel calls a part: Subject, Title, Text."""
+    return CHANNELS[channel].labels.get(part, part.replace("_", " "))
