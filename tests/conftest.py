@@ -33,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
         var, postgres=embedded["DATABASE_URL"], valkey=embedded["REDIS_URL"], durable=False, purpose="pytest"
     )
     servers.start()
+    # Where collected static files would lie; whitenoise warns when the folder is missing.
+    (var / "static").mkdir(exist_ok=True)
     config.stash[SERVERS] = servers
     os.environ["COPYLIFT_VAR"] = str(var)
     if embedded["DATABASE_URL"]:

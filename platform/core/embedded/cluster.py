@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,7 +49,7 @@ def create(data: Path, *, password_file: Path, way: str, durable: bool, run: Cal
     `run(name, arguments, last_signal=…)` runs one of the binaries to its end and answers whether it went well.
     """
     for half in data.parent.glob("postgres.new-*"):
-        shutil.rmtree(half)
+        _remove(half)
     fresh = data.with_name(f"postgres.new-{os.getpid()}")
     fresh.mkdir(mode=0o700)
     identity.give(fresh, way)
@@ -58,6 +59,14 @@ def create(data: Path, *, password_file: Path, way: str, durable: bool, run: Cal
     (fresh / "pg_hba.conf").write_text(HOST_RULES)
     fresh.rename(data)
     return True
+
+
+def _remove(half: Path) -> None:
+    """Remove the folder of a killed initdb. Its helper processes may still be ending, and remove files of their own."""
+    deadline = time.monotonic() + 10
+    while half.exists() and time.monotonic() < deadline:
+        shutil.rmtree(half, ignore_errors=True)
+        time.sleep(0.02)
 
 
 def _arguments(folder: Path, password_file: Path, *, durable: bool) -> list[str]:

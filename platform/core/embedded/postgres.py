@@ -89,6 +89,8 @@ class Postgres(Server):
         process.rotate(self.log)
 
     def _create_cluster(self) -> None:
+        # A killed launcher's initdb, if any: there is no cluster yet, so nothing of it is worth an orderly end.
+        process.sweep(self.var, spare=set())
         password_file = self.sockets / "password"
         try:
             password_file.touch(mode=0o600)

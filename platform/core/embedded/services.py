@@ -27,6 +27,7 @@ from core.embedded.valkey import Valkey
 
 FREE_BYTES_NEEDED = 500 * 1024 * 1024
 ATTACH_SECONDS = 60.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 KINDS: tuple[type[Server], ...] = (Postgres, Valkey)
 # Commands of manage.py that need neither database nor broker; `launch` starts its own.
 COMMANDS_WITHOUT_SERVICES = frozenset(
@@ -181,9 +182,14 @@ def _stop_at_exit(services: Services) -> None:
 
     def stop() -> None:
         # A forked child inherits this hook, but owns nothing.
-        if os.getpid() == owner:
-            _wait_for_sharers(services.var)
-            services.stop()
+        if os.getpid() != owner:
+            return
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.default_int_handler)
+        _wait_for_sharers(services.var)
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        services.stop()
 
     def leave(number: int, _frame: FrameType | None) -> None:
         sys.exit(128 + number)
