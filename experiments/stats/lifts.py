@@ -69,9 +69,10 @@ def fieller(
     if a > 0:
         ends = sorted((pivot / a, c / pivot if pivot else 0.0))
         return RatioSet("bounded", ends[0], ends[1])
-    if inner <= 0 or a == 0 or pivot == 0:
+    if inner <= 0 or pivot == 0:
         return RatioSet("line", -math.inf, math.inf)
-    ends = sorted((pivot / a, c / pivot))
+    # a = 0 is the limit of two rays with one of them gone to infinity.
+    ends = sorted((pivot / a if a else -math.copysign(math.inf, pivot), c / pivot))
     return RatioSet("rays", ends[0], ends[1])
 
 

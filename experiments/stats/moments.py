@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 # A centred square sum may come out below zero by rounding when nearly all of it is removed; beyond this share it is a
 # mistake.
 _ROUNDING = 1e-9
+# Squares, and sums of millions of them, must stay below the largest double (1.8e308).
+_LARGEST = 1e140
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -61,9 +63,11 @@ class Moments:
             raise ValueError(f"matrix: shape {rows.shape} does not hold the {len(columns)} columns {tuple(columns)}")
         if len(rows) == 0:
             return cls.empty(columns)
-        finite = np.isfinite(rows).all(axis=0)
-        if not finite.all():
-            raise ValueError(f"matrix: column {columns[int(np.argmin(finite))]!r} holds NaN or infinity")
+        usable = (np.abs(rows) <= _LARGEST).all(axis=0)  # False for NaN too
+        if not usable.all():
+            raise ValueError(
+                f"matrix: column {columns[int(np.argmin(usable))]!r} holds NaN, infinity or over {_LARGEST}"
+            )
         mean = rows.mean(axis=0)
         centred = rows - mean
         # The second pass takes away what rounding left in the first mean (two-pass algorithm with correction, same

@@ -98,6 +98,11 @@ class ArmEstimate:
             "standard_error": finite_or_none(self.standard_error),
         }
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, float | None]) -> Self:
+        """The value that `to_dict` wrote; null is NaN."""
+        return cls(int(_or(data["n"], 0)), _or(data["value"], math.nan), _or(data["standard_error"], math.nan))
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -149,6 +154,22 @@ class Comparison:
             "degrees_of_freedom": None if self.degrees_of_freedom is None else finite_or_none(self.degrees_of_freedom),
             "notes": [note.value for note in self.notes],
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The value that `to_dict` wrote, for results that were stored."""
+        return cls(
+            **dict(data)
+            | {
+                "control": ArmEstimate.from_dict(data["control"]),
+                "treatment": ArmEstimate.from_dict(data["treatment"]),
+                "difference": Interval.from_dict(data["difference"]),
+                "lift": None if data["lift"] is None else Interval.from_dict(data["lift"]),
+                "standard_error": _or(data["standard_error"], math.nan),
+                "statistic": _or(data["statistic"], math.nan),
+                "notes": tuple(Note(note) for note in data["notes"]),
+            }
+        )
 
 
 def finite_or_none(value: float) -> float | None:
