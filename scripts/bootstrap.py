@@ -170,7 +170,9 @@ def environment_works(folder: Path) -> bool:
         )
     except OSError:
         return False
-    return answer.stdout.split() == [str(folder), str(sys.version_info[0]), str(sys.version_info[1])]
+    here = f"{folder} {sys.version_info[0]} {sys.version_info[1]}\n"
+    # Its programs name the place they were made in; in a checkout that was moved they would not start.
+    return answer.stdout == here and str(folder) in (folder / "bin" / "activate").read_text()
 
 
 def require_ensurepip() -> None:
