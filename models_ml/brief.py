@@ -50,7 +50,7 @@ _FREE_SHIPPING = re.compile(
 )
 _NAME_BUCKETS = ((10, "tiny"), (16, "short"), (22, "medium"), (30, "long"))
 
-_CHAT_TOKEN = re.compile(r"<\|?[^<>\n]{1,40}\|?>|\[/?(INST|SYS)\]|<</?SYS>>", re.IGNORECASE)
+_CHAT_TOKEN = re.compile(r"<\|?[^<>\n]{1,40}\|?>|<\||\|>|\[/?(INST|SYS)\]|<</?SYS>>", re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -111,7 +111,8 @@ class Audience:
     traits: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.key, str) or not _SLUG.fullmatch(self.key):
+        _text("audience.key", self.key, 40)
+        if not _SLUG.fullmatch(self.key):
             raise BriefError("audience.key", "must be a slug of small letters, digits, - and _")
         _text("audience.description", self.description, 300)
         object.__setattr__(self, "traits", _texts("audience.traits", self.traits))
