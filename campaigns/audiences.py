@@ -63,7 +63,7 @@ def _holds(condition: Mapping[str, Any], value: object) -> bool:
         return any(_same(value, one) for one in wanted)
     if not _is_number(value):
         return False
-    return bool(value >= wanted if operator == "at_least" else value <= wanted)  # type: ignore[operator]
+    return bool(value >= wanted if operator == "at_least" else value <= wanted)
 
 
 def _same(value: object, wanted: object) -> bool:

@@ -47,7 +47,7 @@ class CopyParts:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a copy is held against. `facts` maps slots to shown text; `supported` are further texts with true figures."""
+    """What a copy is held against: `facts` maps slots to shown text, `supported` are other texts with true figures."""
 
     channel: str
     language: str

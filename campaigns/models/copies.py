@@ -95,7 +95,7 @@ class Copy(models.Model):
 
     def shown(self, part: str) -> str:
         """One part as the shopper sees it."""
-        return self.filled.get(part, "")
+        return str(self.filled.get(part, ""))
 
 
 class Finding(models.Model):

@@ -104,7 +104,7 @@ class Product(models.Model):
 
     def _in(self, language: str, field: str) -> str:
         other = "zh" if language == "en" else "en"
-        return getattr(self, f"{field}_{language}") or getattr(self, f"{field}_{other}")
+        return str(getattr(self, f"{field}_{language}") or getattr(self, f"{field}_{other}"))
 
 
 class PriceRecord(models.Model):

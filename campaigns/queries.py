@@ -1,0 +1,182 @@
+"""Reads of campaigns: lists for pages, the brief and the facts of a campaign, who owns a copy.
+
+A campaign's copy speaks of one product, the first that was chosen (`lead_product`): arms that showed different
+products would compare products, not copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from campaigns import facts as shown
+from campaigns.compliance import CheckContext
+from campaigns.models import Audience, Campaign, CampaignExperiment, Copy, Finding, Product
+from campaigns.models.copies import CopyStatus
+from core import errors
+from core.models import Job, User
+from core.models.job import Status as JobStatus
+from models_ml import brief as briefs
+
+GENERATE_TASK = "campaigns.generate_copy"
+
+
+def campaign_list() -> QuerySet[Campaign]:
+    """All campaigns, newest first, with `waiting` and `approved` copy counted."""
+    return Campaign.objects.select_related("brand", "created_by").annotate(
+        waiting=Count("copies", filter=Q(copies__status=CopyStatus.PENDING)),
+        approved=Count("copies", filter=Q(copies__status=CopyStatus.APPROVED)),
+    )
+
+
+def campaign_by_key(key: str) -> Campaign:
+    """One campaign. Raises NotFound."""
+    found = Campaign.objects.select_related("brand", "created_by").filter(key=key).first()
+    if found is None:
+        raise errors.NotFound(f"There is no campaign {key!r}.")
+    return found
+
+
+def product_list(words: str = "") -> QuerySet[Product]:
+    """Products whose SKU, category or name holds `words`."""
+    found = Product.objects.select_related("brand")
+    if not words:
+        return found
+    fields = ("sku", "category", "name_en", "name_zh")
+    wanted = Q()
+    for field in fields:
+        wanted |= Q(**{f"{field}__icontains": words})
+    return found.filter(wanted)
+
+
+def products_of(campaign: Campaign) -> list[Product]:
+    """The products in the order they were chosen."""
+    links = Campaign.products.through.objects.filter(campaign_id=campaign.pk).order_by("id")
+    ids = list(links.values_list("product_id", flat=True))
+    found = Product.objects.in_bulk(ids)
+    return [found[one] for one in ids]
+
+
+def lead_product(campaign: Campaign) -> Product:
+    """The product the copy speaks of. Raises Conflict where the campaign has none."""
+    products = products_of(campaign)
+    if not products:
+        raise errors.Conflict(f"The campaign “{campaign}” has no product.", code="no_product")
+    return products[0]
+
+
+def ordered_audiences(campaign: Campaign) -> list[Audience]:
+    """The audiences in the order in which a shopper is tried: most conditions first, so that everybody comes last."""
+    return sorted(campaign.audiences.all(), key=lambda audience: (-len(audience.rule), audience.key))
+
+
+def brief_of(campaign: Campaign, audience: Audience) -> briefs.Brief:
+    """What a model is told. Raises InvalidInput naming the campaign's field that no brief can be made from."""
+    product, language = lead_product(campaign), campaign.language
+    try:
+        return briefs.Brief(
+            language=language,
+            channel=campaign.channel,
+            product=_brief_product(product, language),
+            tone=campaign.tone,
+            goal=campaign.goal,
+            offer=briefs.Offer(campaign.offer_kind, _offer_value(campaign, product)),
+            audience=briefs.Audience(audience.key, audience.description(language)),
+            deadline=campaign.deadline is not None,
+            brand=campaign.brand.name,
+            price=shown.money(product.price, product.currency, language),
+            code=campaign.code,
+            voice=tuple(word.strip() for word in campaign.brand.voice.split(",") if word.strip()),
+        )
+    except briefs.BriefError as problem:
+        raise errors.InvalidInput.field(problem.field.replace(".", "_"), f"{problem.message}.") from problem
+
+
+def facts_of(campaign: Campaign, brief: briefs.Brief) -> dict[str, str]:
+    """The fact of each slot, as a shopper reads it."""
+    last_day = shown.day(campaign.deadline, campaign.language) if campaign.deadline else None
+    return briefs.facts(brief, deadline=last_day)
+
+
+def check_context(campaign: Campaign, brief: briefs.Brief) -> CheckContext:
+    """What a copy of the campaign is checked against."""
+    product = lead_product(campaign)
+    own = (product.name("en"), product.name("zh"), *_texts(product))
+    return CheckContext(
+        channel=campaign.channel,
+        language=campaign.language,
+        facts=facts_of(campaign, brief),
+        banned_words=tuple(campaign.brand.banned_words),
+        required_slots=briefs.required_slots(brief),
+        supported=tuple(text for text in own if text),
+        offer_kind=campaign.offer_kind,
+    )
+
+
+def copies_of(campaign: Campaign) -> QuerySet[Copy]:
+    """Every copy with what a page about it needs."""
+    return (
+        Copy.objects.filter(campaign=campaign)
+        .select_related("audience", "product", "author", "requested_by", "parent")
+        .prefetch_related(Prefetch("findings", Finding.objects.order_by("id")), "reviews__reviewer")
+    )
+
+
+def approved_copies(campaign: Campaign, audience: Audience) -> list[Copy]:
+    """The copies that become arms, oldest first."""
+    return list(Copy.objects.filter(campaign=campaign, audience=audience, status=CopyStatus.APPROVED).order_by("id"))
+
+
+def audiences_without_approved(campaign: Campaign) -> list[Audience]:
+    """The audiences for which nothing is approved yet."""
+    have = Copy.objects.filter(campaign=campaign, status=CopyStatus.APPROVED).values("audience_id")
+    return [audience for audience in ordered_audiences(campaign) if not have.filter(audience=audience).exists()]
+
+
+def waiting_for(reviewer: User) -> QuerySet[Copy]:
+    """Copy that this member may decide about: waiting, and not the member's own."""
+    return Copy.objects.filter(status=CopyStatus.PENDING).exclude(requested_by=reviewer).exclude(author=reviewer)
+
+
+def is_own(copy: Copy, member: User) -> bool:
+    """Whether the member asked for this copy or wrote this version of it (docs/adr/0006)."""
+    return member.pk in {copy.requested_by_id, copy.author_id}
+
+
+def written_parts(copy: Copy) -> dict[str, str]:
+    """The parts as written, with slots."""
+    return {part: getattr(copy, part) for part in ("headline", "body", "call_to_action")}
+
+
+def links_of(campaign: Campaign) -> list[CampaignExperiment]:
+    """The experiments of a launched campaign in the order in which audiences are tried."""
+    return list(campaign.experiment_links.select_related("audience", "experiment").order_by("position"))
+
+
+def open_generation(campaign: Campaign) -> Job | None:
+    """The job that writes copy for the campaign now, or waits to."""
+    return (
+        Job.objects.filter(task_name=GENERATE_TASK, object_type=campaign._meta.label, object_id=str(campaign.pk))
+        .filter(status__in=[JobStatus.QUEUED, JobStatus.RUNNING])
+        .first()
+    )
+
+
+def _brief_product(product: Product, language: str) -> briefs.Product:
+    return briefs.Product(product.name(language), product.category, product.attributes_in(language))
+
+
+def _offer_value(campaign: Campaign, product: Product) -> str:
+    try:
+        return shown.offer_value(
+            campaign.offer_kind, campaign.offer_value, currency=product.currency, language=campaign.language
+        )
+    except shown.OfferError as problem:
+        raise errors.InvalidInput.field("offer_value", f"{problem}.") from problem
+
+
+def _texts(product: Product) -> Iterable[str]:
+    for language in ("en", "zh"):
+        yield product.description(language)
+        yield from product.attributes_in(language).values()

@@ -1,0 +1,30 @@
+"""Writes of campaigns: making one, asking for copy, storing it, reviewing it, launching. Import the names from here."""
+
+from campaigns.services.campaigns import archive_campaign, create_campaign, set_control
+from campaigns.services.copies import store_candidate, submit_copy
+from campaigns.services.generation import (
+    Writer,
+    request_generation,
+    write_copy,
+)
+from campaigns.services.launching import finish_campaign, launch_campaign
+from campaigns.services.reviews import approve_copy, edit_copy, refill_copy, reject_copy
+from campaigns.services.settling import settle_campaign
+
+__all__ = [
+    "Writer",
+    "approve_copy",
+    "archive_campaign",
+    "create_campaign",
+    "edit_copy",
+    "finish_campaign",
+    "launch_campaign",
+    "refill_copy",
+    "reject_copy",
+    "request_generation",
+    "set_control",
+    "settle_campaign",
+    "store_candidate",
+    "submit_copy",
+    "write_copy",
+]

@@ -1,0 +1,157 @@
+"""From approved copy to a running experiment for each audience, all or nothing; and the end of a campaign.
+
+The control arm is what the shop shows today; every approved copy is one arm, with equal shares. What an arm shows is
+copied into it at launch, so nothing that happens to the campaign later changes what shoppers see.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from campaigns import queries
+from campaigns.models import Audience, Campaign, CampaignExperiment, Copy
+from campaigns.models.campaign import CampaignStatus
+from campaigns.services.campaigns import move
+from campaigns.services.guards import require
+from core import errors
+from core.models import User
+from experiments import services as experiments
+from experiments.lifecycle import Status
+from experiments.models import Experiment
+
+CONTROL_KEY = "control"
+MOST_COPIES = 20
+
+
+@transaction.atomic
+def launch_campaign(
+    campaign: Campaign, *, actor: User, planned_units: int | None = None, coverage: float = 1.0
+) -> list[Experiment]:
+    """ready → running: one started experiment for each audience, in the order in which shoppers are tried.
+
+    `planned_units` is the plan for each experiment, over its arms. Raises Conflict with the sentence that says what is
+    missing, Forbidden without the role; then no row is written.
+    """
+    require(actor, "experiments.launch_experiment", "launch campaigns")
+    campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    _require_ready(campaign)
+    audiences = queries.ordered_audiences(campaign)
+    made = [
+        _experiment(campaign, audience, actor=actor, position=position, planned_units=planned_units, coverage=coverage)
+        for position, audience in enumerate(audiences)
+    ]
+    move(campaign, CampaignStatus.RUNNING, actor=actor)
+    return made
+
+
+@transaction.atomic
+def finish_campaign(campaign: Campaign, *, actor: User) -> Campaign:
+    """running → finished: every experiment that still runs is stopped."""
+    require(actor, "experiments.launch_experiment", "end campaigns")
+    finished = move(campaign, CampaignStatus.FINISHED, actor=actor)
+    for link in queries.links_of(campaign):
+        if link.experiment.status in {Status.RUNNING, Status.PAUSED}:
+            experiments.stop_experiment(link.experiment, actor=actor)
+    return finished
+
+
+def experiment_key(campaign: Campaign, audience: Audience) -> str:
+    """The key of a campaign's experiment. A campaign's key has no double hyphen, so no two meet."""
+    return f"{campaign.key}--{audience.key}"
+
+
+def control_content(campaign: Campaign) -> dict[str, Any]:
+    """What the shop shows today, as an arm's content."""
+    texts = {
+        "headline": campaign.control_headline,
+        "body": campaign.control_body,
+        "call_to_action": campaign.control_call_to_action,
+    }
+    return _content(campaign, texts, label="Shown today", theme="", copy_id=None)
+
+
+def _require_ready(campaign: Campaign) -> None:
+    if campaign.status in {CampaignStatus.RUNNING, CampaignStatus.FINISHED, CampaignStatus.ARCHIVED}:
+        _refuse(
+            "already_launched", f"The campaign “{campaign}” is {campaign.status}: it was launched before or put away."
+        )
+    if queries.open_generation(campaign):
+        _refuse("already_generating", "Copy is being written for this campaign. Wait for it, or cancel the job.")
+    if not campaign.audiences.exists():
+        _refuse("no_audience", f"The campaign “{campaign}” has no audience.")
+    if missing := queries.audiences_without_approved(campaign):
+        names = ", ".join(audience.name_en for audience in missing)
+        _refuse("no_approved_copy", f"No copy is approved for: {names}. Approve at least one for each audience.")
+    if not (campaign.control_headline and campaign.control_body):
+        _refuse(
+            "no_control", "There is no control text. Enter the headline and text the shop shows today to compare with."
+        )
+    if campaign.deadline is not None and campaign.deadline < timezone.localdate():
+        _refuse("deadline_passed", f"The last day, {campaign.deadline:%Y-%m-%d}, has passed.")
+
+
+def _refuse(code: str, sentence: str) -> None:
+    raise errors.Conflict(sentence, code=code)
+
+
+def _experiment(
+    campaign: Campaign,
+    audience: Audience,
+    *,
+    actor: User,
+    position: int,
+    planned_units: int | None,
+    coverage: float,
+) -> Experiment:
+    copies = queries.approved_copies(campaign, audience)
+    if len(copies) > MOST_COPIES:
+        _refuse("too_many_copies", f"{audience.name_en} has {len(copies)} approved copies; {MOST_COPIES} at most.")
+    made = experiments.create_experiment(
+        key=experiment_key(campaign, audience),
+        name=f"{campaign.name}: {audience.name_en}",
+        hypothesis=f"At least one new {campaign.get_channel_display()} text sells more to {audience.name_en} "
+        "than what is shown today.",
+        arms=[
+            experiments.ArmInput(
+                key=CONTROL_KEY, name="Shown today", is_control=True, content=control_content(campaign)
+            ),
+            *(_arm(campaign, copy) for copy in copies),
+        ],
+        created_by=actor,
+        currency=queries.lead_product(campaign).currency,
+        coverage=coverage,
+        planned_units=planned_units,
+        planned_end=_end_of(campaign),
+    )
+    CampaignExperiment.objects.create(campaign=campaign, audience=audience, experiment=made, position=position)
+    return experiments.start_experiment(made, actor=actor)
+
+
+def _arm(campaign: Campaign, copy: Copy) -> experiments.ArmInput:
+    label = copy.shown("headline")
+    content = _content(campaign, copy.filled, label=label, theme=copy.theme, copy_id=copy.pk)
+    return experiments.ArmInput(key=f"copy-{copy.pk}", name=label[:200], content=content)
+
+
+def _content(
+    campaign: Campaign, texts: dict[str, str], *, label: str, theme: str, copy_id: int | None
+) -> dict[str, Any]:
+    return {
+        "copy_id": copy_id,
+        "channel": campaign.channel,
+        "language": campaign.language,
+        "label": label,
+        "theme": theme,
+        **texts,
+        "landing_url": campaign.landing_url,
+    }
+
+
+def _end_of(campaign: Campaign) -> datetime | None:
+    if campaign.deadline is None:
+        return None
+    return timezone.make_aware(datetime.combine(campaign.deadline + timedelta(days=1), time.min))

@@ -1,0 +1,24 @@
+"""Long work of campaigns: writing copy, on the queue of the machine that has the model."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from celery import shared_task
+
+from campaigns import queries, services
+from campaigns.models import Campaign
+from core.jobs import run_job
+from core.queries import job_by_id
+
+
+@shared_task(name=queries.GENERATE_TASK, ignore_result=True)
+def generate_copy(job_id: str) -> None:
+    """Write copy for a campaign, then bring its state in line, however the job ended."""
+    # Imported here and not above: this module is read by the web process, which never loads torch.
+    from models_ml import jobs  # noqa: PLC0415
+
+    run_job(job_id, partial(services.write_copy, writer=jobs.generate_candidates))
+    campaign = Campaign.objects.filter(pk=job_by_id(job_id).arguments["campaign"]).first()
+    if campaign is not None:
+        services.settle_campaign(campaign)
