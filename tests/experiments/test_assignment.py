@@ -24,8 +24,8 @@ from experiments.assignment import (
 
 HALVES = AssignmentPlan("checkout-button", (0.5, 0.5))
 
-# Any text, lone surrogates, newlines and NUL included: identifiers come from other people's systems.
-units = st.text(st.characters(codec=None, exclude_categories=()), max_size=80)
+# Any text, and more often what is awkward (lone surrogates, pairs, newlines, NUL): identifiers come from other systems.
+units = st.text(st.characters(codec=None, exclude_categories=()), max_size=80) | st.text("a1\n\0\u00e9\ud83d\U0001f600")
 weights = st.lists(st.integers(1, 100), min_size=1, max_size=6).map(lambda parts: tuple(p / sum(parts) for p in parts))
 plans = st.builds(
     AssignmentPlan,
@@ -170,6 +170,19 @@ def test_a_plan_that_cannot_be_is_refused_by_field(field: str, arguments: dict[s
 def test_a_namespace_outside_the_circle_is_refused(ends: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match=r"^namespace: "):
         Namespace("circle", *ends)
+
+
+def test_coverage_shortens_each_arm_where_it_stands() -> None:
+    # The SDKs' published example.
+    assert bucket_ranges(2, coverage=0.5) == ((0.0, 0.25), (0.5, 0.75))
+    column = [f"shopper-{index}" for index in range(100_000)]
+    arms = assign_many(column, AssignmentPlan("cover", (0.5, 0.5), coverage=0.2))
+    assert np.bincount(arms + 1) / len(arms) == pytest.approx([0.8, 0.1, 0.1], abs=0.0063)
+
+
+def test_a_newline_in_a_unit_is_part_of_it() -> None:
+    column = ["a\nb", "a", "b", "", "\n", "日本\n"]
+    assert assign_many(column, HALVES).tolist() == [assign(unit, HALVES).variation for unit in column]
 
 
 def test_ranges_and_weights_of_nothing() -> None:

@@ -123,6 +123,27 @@ def test_from_known_figures() -> None:
     assert sums.cross == pytest.approx(of([(1, 10), (2, 30), (3, 20)]).cross)
 
 
+def test_a_constant_metric_is_never_refused_for_its_rounding() -> None:
+    # Peers' defect: PostHog checks sum of squares >= sum^2/n exactly, and refuses the constant 0.7 at most sample
+    # sizes.
+    total = squares = 0.0
+    refused = 0
+    for n in range(1, 2_000):
+        total, squares = total + 0.7, squares + 0.7 * 0.7
+        refused += squares < total**2 / n
+        found = Moments.of_sums({"y": total}, {("y", "y"): squares}, n=n)
+        assert 0 <= float(found.cross[0, 0]) < 1e-8
+    assert refused > 500, "rounding never went below zero: this test shows nothing"
+
+
+def test_removing_a_constant_leaves_no_negative_variance() -> None:
+    part = Moments.from_rows(("y",), np.full((3, 1), 0.1))
+    noisy = Moments.from_rows(("y",), np.full((7, 1), 0.7))
+    for count in range(1, 200):
+        noisy = noisy + part
+        assert (noisy - Moments.from_rows(("y",), np.full((count, 1), 0.1))).variance("y") >= 0
+
+
 _SQUARES = {("clicks", "clicks"): 14, ("revenue", "revenue"): 1400, ("revenue", "clicks"): 130}
 
 

@@ -144,6 +144,14 @@ def test_wald_without_variation_claims_nothing() -> None:
     assert result.p_value == 1.0
 
 
+def test_the_continuity_correction_never_passes_the_difference() -> None:
+    # R's prop.test corrects by min(0.5, |difference| / (1/n1 + 1/n2)): equal rates are not corrected at all.
+    equal = Counts(10, 100), Counts(20, 200)
+    plain, corrected = (two_proportion_z(*equal, pooled=False, continuity=yates) for yates in (False, True))
+    assert corrected.difference == plain.difference
+    assert corrected.p_value == 1.0
+
+
 def test_small_counts_are_marked_at_five() -> None:
     assert score(Counts(4, 50), Counts(5, 50)).notes == (Note.SMALL_COUNTS,)
     assert score(Counts(5, 50), Counts(5, 50)).notes == ()

@@ -60,6 +60,13 @@ def test_sequential_path_of_the_authors_package() -> None:
     assert [look.p_value for look in tight] == pytest.approx([1, 0.423862, 0.147754, 0.010082, 0.009436], abs=5e-7)
 
 
+def test_what_was_found_once_stays_found() -> None:
+    first, second = sample_ratio.sequential_path([[700, 300], [300, 700]], (1, 1), concentration=100)
+    assert first.mismatch
+    assert second.statistic < first.statistic
+    assert second.p_value == first.p_value
+
+
 @given(
     st.lists(st.integers(0, 50), min_size=3, max_size=3),
     st.lists(st.integers(0, 50), min_size=3, max_size=3),
