@@ -42,7 +42,7 @@ test-slow: install-dev ## the proofs that take minutes
 	@exec $(PYTEST) -m slow $(ARGS)
 
 test-services: install-dev ## the tests against Debian's PostgreSQL and Redis instead of the embedded ones
-	@exec $(BIN)/python scripts/test_services.py -n $(JOBS) -m "not slow" $(ARGS)
+	@PYTHONPATH=.:platform exec $(BIN)/python scripts/test_services.py -n $(JOBS) -m "not slow" $(ARGS)
 
 gates: format-check lint types layers templates migrations api-snapshot ## everything `test` checks before the tests
 
