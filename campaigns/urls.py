@@ -1,7 +1,21 @@
-"""Addresses of this app's pages."""
+"""Addresses of this app's pages. Home bears no namespace: the frame and signing in point to it."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import include, path
 
-urlpatterns: list[URLPattern] = []
+from campaigns.views import campaigns, home, products
+
+pages = [
+    path("campaigns/", campaigns.campaign_list, name="list"),
+    path("campaigns/new/", campaigns.campaign_new, name="new"),
+    path("campaigns/<slug:key>/", campaigns.campaign_detail, name="detail"),
+    path("campaigns/<slug:key>/generate/", campaigns.campaign_generate, name="generate"),
+    path("campaigns/<slug:key>/launch/", campaigns.campaign_launch, name="launch"),
+    path("products/", products.product_list, name="products"),
+]
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("", include((pages, "campaigns"))),
+]

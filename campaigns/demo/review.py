@@ -1,0 +1,78 @@
+"""What the demo's approvers decide, through the services like anyone: approve the first sound copies, edit one where
+the data says so, reject the rest with a reason. Each call looks at the database anew, so it goes on after a kill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from campaigns import queries, services
+from campaigns.demo.data import Play
+from campaigns.models import Audience, Campaign, Copy
+from campaigns.models.copies import CopyStatus
+from core.models import User
+
+Say = Callable[[str], None]
+BLOCKED = "A check blocks it: {message}"
+ENOUGH = "Enough copy is approved for this audience."
+
+
+@dataclass(frozen=True)
+class Approvers:
+    """Two, since nobody approves their own edit."""
+
+    first: User
+    second: User
+
+
+def review(campaign: Campaign, play: Play, *, by: Approvers, say: Say) -> int:
+    """Decide about all copy that waits; how many decisions were made."""
+    made = 0
+    for place, audience in enumerate(queries.ordered_audiences(campaign)):
+        edit = play.edit if place == 0 else {}
+        for copy in _waiting(campaign, audience):
+            say(f"{audience.name_en}: {_decide(copy, play, edit=edit, by=by)}")
+            made += 1
+    return made
+
+
+def _waiting(campaign: Campaign, audience: Audience) -> list[Copy]:
+    waiting = Copy.objects.filter(campaign=campaign, audience=audience, status=CopyStatus.PENDING)
+    # Edited versions first: whether they are approved decides how many others are wanted.
+    return list(waiting.select_related("campaign", "audience", "product").order_by("-version", "id"))
+
+
+def _decide(copy: Copy, play: Play, *, edit: dict[str, str], by: Approvers) -> str:
+    blocking = copy.findings.filter(severity="block").first()
+    reviewer = by.second if queries.is_own(copy, by.first) else by.first
+    if blocking is not None:
+        services.reject_copy(copy, reviewer=reviewer, reason=BLOCKED.format(message=blocking.message)[:500])
+        return f"{reviewer.name} rejects “{copy.shown('headline')}”: {blocking.message}"
+    if _counting(copy) >= play.approve:
+        services.reject_copy(copy, reviewer=reviewer, reason=play.reject_reason or ENOUGH)
+        return f"{reviewer.name} rejects “{copy.shown('headline')}”"
+    if edit and not _has_edit(copy):
+        return _edit(copy, play, edit, reviewer)
+    services.approve_copy(copy, reviewer=reviewer)
+    return f"{reviewer.name} approves “{copy.shown('headline')}”"
+
+
+def _edit(copy: Copy, play: Play, edit: dict[str, str], editor: User) -> str:
+    parts = {"theme": copy.theme, **queries.written_parts(copy), **edit}
+    if parts == {"theme": copy.theme, **queries.written_parts(copy)}:
+        services.approve_copy(copy, reviewer=editor)
+        return f"{editor.name} approves “{copy.shown('headline')}”"
+    services.edit_copy(copy, editor=editor, parts=parts, reason=play.edit_reason)
+    return f"{editor.name} edits “{copy.shown('headline')}”"
+
+
+def _counting(copy: Copy) -> int:
+    """Copies of the audience that are arms already, or will be once the second approver has looked at the edit."""
+    others = Copy.objects.filter(campaign=copy.campaign, audience=copy.audience).exclude(pk=copy.pk)
+    approved = others.filter(status=CopyStatus.APPROVED).count()
+    return approved + others.filter(status=CopyStatus.PENDING, version__gt=copy.version).count()
+
+
+def _has_edit(copy: Copy) -> bool:
+    return Copy.objects.filter(campaign=copy.campaign, audience=copy.audience, version__gt=1).exists()

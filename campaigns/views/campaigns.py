@@ -1,0 +1,204 @@
+"""Campaigns: the list, one of them with all its copy, a new one, and the two steps a marketer takes from its page."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from campaigns import facts, lifecycle, queries, services
+from campaigns.forms import CampaignForm, GenerateForm
+from campaigns.models import Campaign, Product
+from campaigns.models.campaign import CampaignStatus
+from campaigns.views import reads
+from campaigns.views.home import review_url
+from core import audit, dispatch, errors
+from core import queries as core_queries
+from core.models import User
+from models_ml.channels import PARTS
+
+PAGE_SIZE = 25
+HISTORY_SHOWN = 15
+# The longest key a campaign may have, less the number that keeps it apart from others.
+KEY_LENGTH = 32
+STEPS = ("draft", "generating", "review", "ready", "running", "finished")
+
+
+@require_safe
+@login_required
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def campaign_list(request: HttpRequest) -> HttpResponse:
+    """All campaigns, found by name or key."""
+    words = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    page = Paginator(reads.campaign_list(words), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "campaigns/list.html", {"page": page, "words": words})
+
+
+@require_safe
+@login_required
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def campaign_detail(request: HttpRequest, key: str) -> HttpResponse:
+    """One campaign; HTMX asks for its upper part again while copy is being written."""
+    campaign = find(key)
+    assert isinstance(request.user, User)  # noqa: S101 - what login_required means, said to the type checker
+    context = work(campaign, request.user)
+    if request.headers.get("HX-Request"):
+        return render(request, "campaigns/_work.html", context)
+    context |= {"offer_text": offer_text(campaign), "history": audit.history(campaign)[:HISTORY_SHOWN]}
+    return render(request, "campaigns/detail.html", context)
+
+
+def work(campaign: Campaign, user: User) -> dict[str, Any]:
+    """Where the campaign stands, what may be done, and its copy."""
+    audiences, products = queries.ordered_audiences(campaign), queries.products_of(campaign)
+    reads.dress(products, campaign.language)
+    groups = reads.audience_groups(campaign, audiences, queries.copies_of(campaign).order_by("id"))
+    job = next(iter(core_queries.jobs_of(campaign, 1)), None)
+    return {
+        "campaign": campaign,
+        "products": products,
+        "groups": groups,
+        "groups_have_copy": any(group["copies"] for group in groups),
+        "pending_count": sum(group["pending"] for group in groups),
+        "review_url": review_url(campaign),
+        "job": job,
+        "live": campaign.status == CampaignStatus.GENERATING or bool(job and job.is_open),
+        "steps": steps(campaign),
+        "can": allowed(campaign, user),
+        "refusals": refusals(groups),
+        "control": {part: getattr(campaign, f"control_{part}") for part in PARTS},
+        "experiments": reads.experiments_of(campaign),
+    }
+
+
+def steps(campaign: Campaign) -> list[dict[str, Any]]:
+    """The states from draft to finished, each past, now or still to come."""
+    now = STEPS.index(campaign.status) if campaign.status in STEPS else len(STEPS)
+    places = ["past" if place < now else "now" if place == now else "" for place in range(len(STEPS))]
+    return [{"label": CampaignStatus(step).label, "place": place} for step, place in zip(STEPS, places, strict=True)]
+
+
+def allowed(campaign: Campaign, user: User) -> dict[str, bool]:
+    """Which steps this member may take in the present state."""
+    open_now = campaign.status in lifecycle.OPEN_CAMPAIGN
+    writing = campaign.status == CampaignStatus.GENERATING
+    return {
+        "generate": open_now and not writing and user.has_perm("campaigns.generate_copy"),
+        "launch": open_now and not writing and user.has_perm("experiments.launch_experiment"),
+    }
+
+
+def refusals(groups: list[dict[str, Any]]) -> list[str]:
+    """Why the campaign cannot be launched yet, in sentences."""
+    sentence = _("“%(audience)s” needs one approved copy at least.")
+    return [sentence % {"audience": group["name"]} for group in groups if not group["approved"]]
+
+
+def offer_text(campaign: Campaign) -> str:
+    """What the offer gives, in the campaign's language; empty where it cannot be said."""
+    currency = next((product.currency for product in campaign.products.all()[:1]), "USD")
+    try:
+        return facts.offer_value(
+            campaign.offer_kind, campaign.offer_value, currency=currency, language=campaign.language
+        )
+    except facts.OfferError:
+        return campaign.offer_value
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@permission_required("campaigns.add_campaign", raise_exception=True)
+def campaign_new(request: HttpRequest) -> HttpResponse:
+    """The empty brief, or a new campaign from it."""
+    if request.method != "POST":
+        chosen = Product.objects.filter(sku=request.GET.get("product", "").replace("\x00", ""))
+        return render(request, "campaigns/new.html", {"form": CampaignForm(initial={"products": list(chosen)})})
+    form = CampaignForm(request.POST)
+    assert isinstance(request.user, User)  # noqa: S101 - as above
+    campaign = create(form, request.user) if form.is_valid() else None
+    if campaign is None:
+        return render(request, "campaigns/new.html", {"form": form}, status=422)
+    messages.success(request, _("The campaign is made. Now have copy written for it."))
+    return redirect("campaigns:detail", key=campaign.key)
+
+
+def create(form: CampaignForm, member: User) -> Campaign | None:
+    """The campaign, or None with the service's refusals shown in the form."""
+    values = dict(form.cleaned_data)
+    control = {part: values.pop(f"control_{part}") for part in PARTS}
+    try:
+        return services.create_campaign(
+            **values | {"products": list(values["products"]), "audiences": list(values["audiences"])},
+            key=free_key(values["name"]),
+            control=control,
+            created_by=member,
+        )
+    except errors.CopyliftError as problem:
+        form.take(problem)
+        return None
+
+
+def free_key(name: str) -> str:
+    """A key from the name that no campaign bears yet; names without Latin letters get a number."""
+    stem = slugify(name).strip("-_")[:KEY_LENGTH].rstrip("-_")
+    taken = set(Campaign.objects.filter(key__startswith=stem or "campaign").values_list("key", flat=True))
+    if stem and stem not in taken:
+        return stem
+    numbered = (f"{(stem or 'campaign')}-{number}" for number in itertools.count(2 if stem else 1))
+    return next(key for key in numbered if key not in taken)
+
+
+@require_POST
+@login_required
+@permission_required("campaigns.generate_copy", raise_exception=True)
+def campaign_generate(request: HttpRequest, key: str) -> HttpResponse:
+    """Ask the model for copy; the page shows how far it is."""
+    campaign, form = find(key), GenerateForm(request.POST)
+    assert isinstance(request.user, User)  # noqa: S101 - as above
+    if not form.is_valid():
+        messages.error(
+            request, " ".join(f"{_('Copies for each audience')}: {one}" for one in form.errors["per_audience"])
+        )
+        return redirect("campaigns:detail", key=campaign.key)
+    try:
+        with transaction.atomic():
+            job = services.request_generation(
+                campaign, per_audience=form.cleaned_data["per_audience"], actor=request.user
+            )
+            dispatch.send_on_commit(job)
+    except errors.CopyliftError as problem:
+        messages.error(request, " ".join(problem.sentences()))
+    return redirect("campaigns:detail", key=campaign.key)
+
+
+@require_POST
+@login_required
+@permission_required("experiments.launch_experiment", raise_exception=True)
+def campaign_launch(request: HttpRequest, key: str) -> HttpResponse:
+    """Start one experiment for each audience, or say what is missing."""
+    campaign = find(key)
+    assert isinstance(request.user, User)  # noqa: S101 - as above
+    try:
+        services.launch_campaign(campaign, actor=request.user)
+    except errors.CopyliftError as problem:
+        messages.error(request, " ".join(problem.sentences()))
+    else:
+        messages.success(request, _("The campaign runs: each audience has its experiment."))
+    return redirect("campaigns:detail", key=campaign.key)
+
+
+def find(key: str) -> Campaign:
+    """The campaign, or the 404 page."""
+    try:
+        return queries.campaign_by_key(key)
+    except errors.NotFound as problem:
+        raise Http404(problem.message) from None

@@ -1,0 +1,77 @@
+"""Home: what runs, what waits for the one who looks, what the platform works on. HTMX asks for the lower part again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from campaigns.demo import progress
+from campaigns.models import Campaign
+from campaigns.views import reads
+from core import queries as core_queries
+from core.models import User
+
+JOBS_SHOWN = 5
+TASKS_SHOWN = 8
+
+
+@require_safe
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The page, or only its live part for HTMX."""
+    assert isinstance(request.user, User)  # noqa: S101 - what login_required means, said to the type checker
+    part = "campaigns/_home_live.html" if request.headers.get("HX-Request") else "campaigns/home.html"
+    return render(request, part, live(request.user))
+
+
+def live(user: User) -> dict[str, Any]:
+    """All that the live part shows; what a role may not see is not read."""
+    running, more = reads.running_experiments() if user.has_perm("experiments.view_experiment") else ([], 0)
+    return {
+        "running": running,
+        "more_running": more,
+        "waiting": tasks(user),
+        "jobs": core_queries.recent_jobs(JOBS_SHOWN) if user.has_perm("core.view_job") else [],
+        "demo": progress.setting_up() if user.has_perm("campaigns.view_campaign") else [],
+    }
+
+
+def tasks(user: User) -> list[dict[str, str]]:
+    """What waits for this member, by what the roles may do."""
+    found: list[dict[str, str]] = []
+    if user.has_perm("campaigns.view_campaign"):
+        for campaign in reads.waiting_campaigns(user, 50):
+            found += _campaign_tasks(user, campaign)
+    if user.has_perm("experiments.import_experiment") or user.has_perm("experiments.launch_experiment"):
+        found += [_undecided(experiment) for experiment in reads.undecided_experiments(TASKS_SHOWN)]
+    return found[:TASKS_SHOWN]
+
+
+def _campaign_tasks(user: User, campaign: Any) -> list[dict[str, str]]:
+    detail = reverse("campaigns:detail", args=[campaign.key])
+    if campaign.reviewable and user.has_perm("campaigns.review_copy"):
+        label = ngettext("Review %(count)d copy", "Review %(count)d copies", campaign.reviewable)
+        url = review_url(campaign) if user.is_staff else detail
+        return [{"label": label % {"count": campaign.reviewable}, "detail": campaign.name, "url": url}]
+    if campaign.status == "draft" and user.has_perm("campaigns.generate_copy"):
+        return [{"label": _("Have copy written"), "detail": campaign.name, "url": detail}]
+    if campaign.status == "ready" and user.has_perm("experiments.launch_experiment"):
+        return [{"label": _("Launch"), "detail": campaign.name, "url": detail}]
+    return []
+
+
+def _undecided(experiment: Any) -> dict[str, str]:
+    url = reverse("experiments:detail", args=[experiment.key])
+    return {"label": _("Read the result"), "detail": experiment.name, "url": url}
+
+
+def review_url(campaign: Campaign) -> str:
+    """The admin's list of this campaign's copy that waits."""
+    return f"{reverse('admin:campaigns_copy_changelist')}?campaign__id__exact={campaign.pk}&status__exact=pending"

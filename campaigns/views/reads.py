@@ -1,0 +1,144 @@
+"""What the pages show, read in few queries and put into words: a template gets values and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.utils.translation import get_language
+
+from campaigns import facts
+from campaigns.models import Audience, Campaign, Product
+from campaigns.models.copies import CopyStatus
+from core.models import User
+from experiments import queries as experiment_queries
+from experiments.lifecycle import Status
+from experiments.models import Analysis, Experiment
+
+RUNNING_SHOWN = 6
+PAST = frozenset({CopyStatus.REJECTED, CopyStatus.EDITED})
+# Of a candidate's provenance, what a person can use; the rest is in the admin.
+PROVENANCE_SHOWN = ("model", "model_version", "base", "content_hash", "seed", "prompt_hash", "index", "written_at")
+VERDICT_TONES = {"ship": "good", "keep": "warn", "invalid": "bad", "keep_running": "live", "cannot_tell": ""}
+
+
+def page_language() -> str:
+    """The language of catalogue texts on this page: that of the page."""
+    return "zh" if (get_language() or "").startswith("zh") else "en"
+
+
+# --- experiments ------------------------------------------------------------------------------------------------
+def running_experiments() -> tuple[list[Experiment], int]:
+    """The running experiments with their newest figures, and how many more there are."""
+    found = list(experiment_queries.experiment_list().filter(status=Status.RUNNING)[: RUNNING_SHOWN + 40])
+    shown = found[:RUNNING_SHOWN]
+    newest = Analysis.objects.filter(experiment__in=shown).order_by("experiment_id", "-created_at", "-id")
+    by_experiment = {one.experiment_id: one for one in newest.distinct("experiment_id")}
+    for experiment in shown:
+        _attach_figures(experiment, by_experiment.get(experiment.pk))
+    return shown, len(found) - len(shown)
+
+
+def _attach_figures(experiment: Any, analysis: Analysis | None) -> None:
+    results = analysis.results if analysis else {}
+    experiment.units = results.get("units")
+    experiment.tone = VERDICT_TONES.get(analysis.verdict, "live") if analysis else "live"
+    names = {arm["key"]: arm["name"] for arm in results.get("arms", ())}
+    goal = next((metric for metric in results.get("metrics", ()) if metric.get("is_goal")), None)
+    experiment.headline = [
+        {"name": names.get(arm["arm"], arm["arm"]), "value": (arm.get("value") or {}).get("estimate")}
+        for arm in (goal["arms"] if goal and goal.get("format") == "share" else ())
+    ]
+
+
+def experiments_of(campaign: Campaign) -> list[Experiment]:
+    """A campaign's experiments in the order of its audiences, each with its newest sentence."""
+    found = experiment_queries.experiment_list().filter(campaign_link__campaign=campaign)
+    return list(found.prefetch_related(None).order_by("campaign_link__position"))
+
+
+def undecided_experiments(limit: int) -> list[Experiment]:
+    """Live experiments that were stopped and wait for a decision."""
+    return list(Experiment.objects.filter(status=Status.STOPPED, source="live").order_by("-stopped_at")[:limit])
+
+
+# --- campaigns --------------------------------------------------------------------------------------------------
+def campaign_list(words: str = "") -> QuerySet[Campaign]:
+    """All campaigns, the newest first, with how much copy waits and is approved."""
+    found = Campaign.objects.annotate(
+        audience_count=Count("audiences", distinct=True),
+        pending_count=Count("copies", filter=Q(copies__status=CopyStatus.PENDING), distinct=True),
+        approved_count=Count("copies", filter=Q(copies__status=CopyStatus.APPROVED), distinct=True),
+    ).order_by("-created_at", "-id")
+    return found.filter(Q(name__icontains=words) | Q(key__icontains=words)) if words else found
+
+
+def waiting_campaigns(user: User, limit: int) -> list[Campaign]:
+    """Campaigns in which somebody must do something; `reviewable` counts the copy that `user` may decide on."""
+    pending = Q(copies__status=CopyStatus.PENDING)
+    own = Q(copies__author=user) | Q(copies__requested_by=user)
+    found = Campaign.objects.filter(status__in=["draft", "review", "ready"]).order_by("-created_at")
+    return list(
+        found.annotate(
+            pending_count=Count("copies", filter=pending), reviewable=Count("copies", filter=pending & ~own)
+        )[:limit]
+    )
+
+
+def audience_groups(campaign: Campaign, audiences: Sequence[Audience], copies: Iterable[Any]) -> list[dict[str, Any]]:
+    """The copy by audience: what can become an arm, and apart from it what was rejected or replaced."""
+    language = page_language()
+    by_audience: dict[int, list[Any]] = {audience.pk: [] for audience in audiences}
+    for copy in copies:
+        copy.shown_findings = list(copy.findings.all())
+        copy.shown_reviews = list(copy.reviews.all())
+        copy.shown_provenance = provenance(copy.provenance)
+        by_audience.setdefault(copy.audience_id, []).append(copy)
+    return [_group(audience, by_audience[audience.pk], language) for audience in audiences]
+
+
+def _group(audience: Audience, copies: list[Any], language: str) -> dict[str, Any]:
+    states = [copy.status for copy in copies]
+    return {
+        "key": audience.key,
+        "name": audience.name(language),
+        "description": audience.description(language),
+        "copies": [copy for copy in copies if copy.status not in PAST],
+        "past": [copy for copy in copies if copy.status in PAST],
+        "approved": states.count(CopyStatus.APPROVED),
+        "pending": states.count(CopyStatus.PENDING),
+    }
+
+
+def provenance(values: dict[str, Any]) -> list[tuple[str, str]]:
+    """The parts of a provenance worth reading, as names and short texts."""
+    return [
+        (name.replace("_", " "), str(values[name])[:120]) for name in PROVENANCE_SHOWN if values.get(name) is not None
+    ]
+
+
+# --- products ---------------------------------------------------------------------------------------------------
+def product_list(words: str = "") -> QuerySet[Product]:
+    """All products by SKU; `words` must stand in a name, the SKU, the category or a description."""
+    found = Product.objects.order_by("sku")
+    for word in words.split()[:8]:
+        found = found.filter(
+            Q(name_en__icontains=word)
+            | Q(name_zh__icontains=word)
+            | Q(sku__icontains=word)
+            | Q(category__icontains=word)
+            | Q(description_en__icontains=word)
+            | Q(description_zh__icontains=word)
+        )
+    return found
+
+
+def dress(products: Iterable[Any], language: str) -> None:
+    """Give each product its texts and prices as a person reads them."""
+    for product in products:
+        product.shown_name = product.name(language)
+        product.shown_attributes = list(product.attributes_in(language).items())
+        product.shown_price = facts.money(product.price, product.currency, language)
+        reduced = product.list_price is not None and product.list_price > product.price
+        product.shown_list_price = facts.money(product.list_price, product.currency, language) if reduced else ""
