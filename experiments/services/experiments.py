@@ -20,6 +20,7 @@ from core.models import User
 from experiments import lifecycle
 from experiments.lifecycle import Move, Status
 from experiments.models import Arm, ArmMoments, Experiment, Source
+from experiments.services.fold import exclude_after_stop
 from experiments.stats.metrics import UNIT_COLUMNS
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
@@ -108,8 +109,6 @@ def resume_experiment(experiment: Experiment, *, actor: Actor) -> Experiment:
 
 def stop_experiment(experiment: Experiment, *, actor: Actor) -> Experiment:
     """running or paused → stopped. Nothing that occurs later counts; late news of what occurred before still does."""
-    from experiments.services.fold import exclude_after_stop  # noqa: PLC0415 - fold reads experiments, not the reverse
-
     with transaction.atomic():
         stopped = _move(experiment, Move.STOP, actor=actor, stopped_at=timezone.now())
         exclude_after_stop(stopped)

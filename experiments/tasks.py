@@ -1,0 +1,51 @@
+"""Periodic work: fold new events, refresh the analyses that they change, keep partitions ahead. Each may run twice."""
+
+from __future__ import annotations
+
+import importlib
+import time
+
+from celery import shared_task
+
+from experiments import services
+from experiments.lifecycle import Status
+from experiments.models import Analysis, Experiment, Source
+
+FOLD_SECONDS = 2.0
+# A decided experiment keeps the analysis it was decided on.
+REFRESHED = (Status.RUNNING, Status.PAUSED, Status.STOPPED)
+
+
+@shared_task(name="experiments.fold_events", ignore_result=True)
+def fold_events() -> int:
+    """Fold until nothing is left or two seconds are over. Returns how many events were passed."""
+    until = time.monotonic() + FOLD_SECONDS
+    total = 0
+    while folded := services.fold_events():
+        total += folded
+        if time.monotonic() > until:
+            break
+    return total
+
+
+@shared_task(name="experiments.refresh_analyses", ignore_result=True)
+def refresh_analyses() -> int:
+    """Analyse every live experiment whose moments changed, and draw its chart. Returns how many charts were drawn."""
+    live = Experiment.objects.filter(source=Source.LIVE, status__in=REFRESHED)
+    return sum(draw_chart(services.analyse(experiment)) for experiment in live)
+
+
+@shared_task(name="experiments.keep_partitions", ignore_result=True)
+def keep_partitions() -> int:
+    """Make the event table's coming days. Returns how many were made."""
+    return services.keep_partitions()
+
+
+def draw_chart(analysis: Analysis) -> bool:
+    """Draw the chart of an analysis that has none yet. False where there is nothing to draw."""
+    if analysis.chart_svg:
+        return False
+    # Altair and Vega are heavy and only a worker draws, so the module is asked for here.
+    charts = importlib.import_module("experiments.charts")
+    svg = charts.interval_chart(analysis.results)
+    return bool(svg) and bool(Analysis.objects.filter(pk=analysis.pk, chart_svg="").update(chart_svg=svg))
