@@ -13,6 +13,7 @@ from collections.abc import Callable
 from scipy import optimize
 
 _STEP = 1e-15
+_LAST_STEP = 1e-9  # Newton's error is about the square of its last step
 _LARGEST_LOG_RATIO = 700.0  # exp(709) is the largest double
 
 
@@ -55,6 +56,45 @@ def ratio_bounds(
 
 
 def _control_rate_given_difference(x2: int, n2: int, x1: int, n1: int, d: float) -> float:
+    """The control's likeliest rate if the treatment's is d higher: where the slope of the log likelihood is zero.
+
+    The slope falls all the way, so it is zero once or the end of the range is likeliest.
+    """
+    low, high = max(0.0, -d), min(1.0, 1.0 - d)
+    counts = (x2, n2 - x2, x1, n1 - x1)
+    if _slope(counts, low, d)[0] <= 0:
+        return low
+    if _slope(counts, high, d)[0] >= 0:
+        return high
+    rate = _cubic_root(x2, n2, x1, n1, d)
+    if not low < rate < high:
+        rate = (low + high) / 2
+    # The closed form loses half its digits where rates are tiny (a few per million); Newton's steps, held between the
+    # ends, bring them back.
+    for _ in range(100):
+        slope, curvature = _slope(counts, rate, d)
+        low, high = (rate, high) if slope > 0 else (low, rate)
+        stepped = rate - slope / curvature
+        if low <= stepped <= high and abs(stepped - rate) <= _LAST_STEP * rate:
+            return stepped
+        rate = stepped if low < stepped < high else (low + high) / 2
+    return rate
+
+
+def _slope(counts: tuple[int, int, int, int], rate: float, d: float) -> tuple[float, float]:
+    """First and second derivative of the log likelihood; a count at an impossible rate pushes away without bound."""
+    slope = curvature = 0.0
+    distances = (rate, 1 - rate, rate + d, 1 - rate - d)
+    for count, distance, sign in zip(counts, distances, (1, -1, 1, -1), strict=True):
+        if count and distance <= 0:
+            return sign * math.inf, -math.inf
+        if count:
+            slope += sign * count / distance
+            curvature -= count / distance**2
+    return slope, curvature
+
+
+def _cubic_root(x2: int, n2: int, x1: int, n1: int, d: float) -> float:
     # Miettinen and Nurminen (1985), appendix I: the root of a cubic in trigonometric form.
     total, successes = n1 + n2, x1 + x2
     l3, l2 = total, (n1 + 2 * n2) * d - total - successes
@@ -63,8 +103,7 @@ def _control_rate_given_difference(x2: int, n2: int, x1: int, n1: int, d: float)
     p = math.copysign(math.sqrt(max(l2**2 / (3 * l3) ** 2 - l1 / (3 * l3), 0.0)), q)
     turn = q / p**3 if p else 0.0
     angle = (math.pi + math.acos(min(max(turn, -1.0), 1.0))) / 3
-    rate = 2 * p * math.cos(angle) - l2 / (3 * l3)
-    return min(max(rate, 0.0, -d), 1.0, 1.0 - d)
+    return 2 * p * math.cos(angle) - l2 / (3 * l3)
 
 
 def _control_rate_given_ratio(x2: int, n2: int, x1: int, n1: int, ratio: float) -> float:

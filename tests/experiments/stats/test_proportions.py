@@ -199,3 +199,18 @@ def test_tables_that_cannot_be_are_refused(table: list[list[float]]) -> None:
 def test_yates_is_for_two_by_two() -> None:
     with pytest.raises(ValueError, match=r"^yates: "):
         contingency.chi_square([[1, 2, 3], [3, 4, 5]], yates=True)
+
+
+def test_rates_of_a_few_in_a_hundred_million_keep_their_digits() -> None:
+    # 3 against 12 of 1e8: bounds by solving the cubic with 50 digits (mpmath polyroots); the trigonometric form alone
+    # gives 1.618e-08 for the lower one.
+    found = score_difference(Counts(3, 10**8), Counts(12, 10**8))
+    assert found.lower == pytest.approx(1.6266451906e-08, rel=1e-9)
+    assert found.upper == pytest.approx(1.8308412294e-07, rel=1e-9)
+
+
+def test_many_units_agree_with_wald() -> None:
+    control, treatment = Counts(501_234, 10**7), Counts(503_456, 10**7)
+    wald = two_proportion_z(control, treatment, pooled=False).difference
+    found = score_difference(control, treatment)
+    assert (found.lower, found.upper) == pytest.approx((wald.lower, wald.upper), rel=1e-5)
