@@ -86,6 +86,8 @@ class AssignmentPlan:
     _known: dict[int, AssignmentResult] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        # Stored plans come back from JSON with a list; a plan must stay a value that can be compared and hashed.
+        object.__setattr__(self, "weights", tuple(self.weights))
         if not self.weights:
             raise ValueError("weights: an experiment needs at least one arm")
         if not all(weight >= 0 for weight in self.weights) or not 0.99 <= sum(self.weights) <= 1.01:

@@ -109,6 +109,15 @@ def test_namespaces_that_do_not_meet_share_no_unit() -> None:
     assert ((left >= 0) ^ (right >= 0)).all()
 
 
+def test_a_plan_is_a_value() -> None:
+    stored = AssignmentPlan("seed", [0.5, 0.5])  # type: ignore[arg-type]
+    assigned = AssignmentPlan("seed", (0.5, 0.5))
+    assign("ann", assigned)  # what a plan has worked out is no part of what it says
+    assert stored == assigned
+    assert hash(stored) == hash(assigned)
+    assert stored != AssignmentPlan("seed", (0.5, 0.5), hash_version=1)
+
+
 def test_the_result_says_why() -> None:
     nobody = AssignmentPlan("seed", (0.5, 0.5), coverage=0.0)
     elsewhere = AssignmentPlan("seed", (0.5, 0.5), namespace=Namespace("circle", 0.0, 0.0))
