@@ -55,5 +55,9 @@ def configuration(*, style: str, level: str) -> dict[str, Any]:
             # A 4xx is the caller's and answered as such; it is no warning of ours.
             "django.request": {"level": "ERROR"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
+            # The clock and the fold tick every few seconds; a line for each tick would bury everything else.
+            "celery.beat": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
         },
     }
