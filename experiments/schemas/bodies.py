@@ -29,6 +29,8 @@ def read_events(request: HttpRequest) -> list[Any]:
 
     Raises UnsupportedMedia, TooLarge, InvalidInput, or status 400 for a body that cannot be read at all.
     """
+    if not request.body:
+        raise unreadable("the body is empty.")
     content_type = (request.content_type or "").lower()
     if content_type not in JSON_TYPES | LINE_TYPES:
         raise errors.UnsupportedMedia(

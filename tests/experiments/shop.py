@@ -8,9 +8,9 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from core.services.api_keys import issue_api_key
-from django.http import HttpResponse
 from django.test import Client
+
+from core.services.api_keys import issue_api_key
 from experiments import services
 from experiments.models import Experiment, UnitTotals
 
@@ -82,12 +82,12 @@ class Api:
     def __init__(self, *scopes: str) -> None:
         self.client = Client(headers={"Authorization": f"Bearer {api_key(*scopes)}"}, raise_request_exception=True)
 
-    def post(self, path: str, data: Any, *, content_type: str = "application/json", **headers: str) -> HttpResponse:
-        """POST data as JSON, or bytes as they are."""
+    def post(self, path: str, data: Any, *, content_type: str = "application/json", **headers: str) -> Any:
+        """POST data as JSON, or bytes as they are. The answer is the test client's."""
         body = data if isinstance(data, bytes) else json.dumps(data).encode()
         return self.client.post(f"/api/v1{path}", body, content_type=content_type, headers=headers or None)
 
-    def get(self, path: str) -> HttpResponse:
+    def get(self, path: str) -> Any:
         """GET."""
         return self.client.get(f"/api/v1{path}")
 
