@@ -6,10 +6,12 @@ products would compare products, not copy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
+from campaigns import audiences as rules
 from campaigns import facts as shown
 from campaigns.compliance import CheckContext
 from campaigns.models import Audience, Campaign, CampaignExperiment, Copy, Finding, Product
@@ -17,6 +19,7 @@ from campaigns.models.copies import CopyStatus
 from core import errors
 from core.models import Job, User
 from core.models.job import Status as JobStatus
+from experiments import queries as experiments
 from models_ml import brief as briefs
 
 GENERATE_TASK = "campaigns.generate_copy"
@@ -152,6 +155,56 @@ def written_parts(copy: Copy) -> dict[str, str]:
 def links_of(campaign: Campaign) -> list[CampaignExperiment]:
     """The experiments of a launched campaign in the order in which audiences are tried."""
     return list(campaign.experiment_links.select_related("audience", "experiment").order_by("position"))
+
+
+def decide(key: str, *, unit: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a shopper gets from a campaign: the decision of the first audience whose rule fits, for JSON.
+
+    `experiment` and `audience` are None where none fits (`no_audience`) or nothing was launched (`not_running`); then
+    the content is what the shop shows today. Raises NotFound for an unknown campaign.
+    """
+    links = CampaignExperiment.objects.filter(campaign__key=key).order_by("position")
+    found = list(links.values_list("audience__key", "audience__rule", "experiment__key"))
+    for audience, rule, experiment in found:
+        if rules.matches(rule, attributes):
+            decision = experiments.decide(experiment, [unit])[0].to_dict()
+            return {"campaign": key, "audience": audience, **decision}
+    return {
+        "campaign": key,
+        "audience": None,
+        "experiment": None,
+        "unit": unit,
+        "in_experiment": False,
+        "arm": None,
+        "control": True,
+        "reason": "no_audience" if found else "not_running",
+        "content": control_content(campaign_by_key(key)),
+    }
+
+
+def control_content(campaign: Campaign) -> dict[str, Any]:
+    """What the shop shows today, as an arm's content."""
+    texts = {
+        "headline": campaign.control_headline,
+        "body": campaign.control_body,
+        "call_to_action": campaign.control_call_to_action,
+    }
+    return arm_content(campaign, texts, label="Shown today")
+
+
+def arm_content(
+    campaign: Campaign, texts: Mapping[str, str], *, label: str, theme: str = "", copy_id: int | None = None
+) -> dict[str, Any]:
+    """What an arm hands to the shop, texts as shown."""
+    return {
+        "copy_id": copy_id,
+        "channel": campaign.channel,
+        "language": campaign.language,
+        "label": label,
+        "theme": theme,
+        **texts,
+        "landing_url": campaign.landing_url,
+    }
 
 
 def open_generation(campaign: Campaign) -> Job | None:

@@ -39,7 +39,7 @@ def production_model() -> ModelVersion | None:
 
 
 def model_to_load() -> str:
-    """What transformers is given: COPYLIFT_MODEL where it names another than the starter, else what is in production."""
+    """What transformers is given: COPYLIFT_MODEL where it names no starter, else what is in production."""
     chosen = str(settings.COPYLIFT_MODEL)
     if Path(chosen) != STARTER:
         return chosen

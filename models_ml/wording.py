@@ -64,7 +64,7 @@ def _is_measure(label: str, value: object) -> bool:
     return not counted and isinstance(value, bool | int | float)
 
 
-def _figure(value: float) -> str:
+def _figure(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, float) and 0 <= value <= 1:

@@ -8,6 +8,7 @@ from campaigns.services.generation import (
     write_copy,
 )
 from campaigns.services.launching import finish_campaign, launch_campaign
+from campaigns.services.prices import record_price
 from campaigns.services.reviews import approve_copy, edit_copy, refill_copy, reject_copy
 from campaigns.services.settling import settle_campaign
 
@@ -19,6 +20,7 @@ __all__ = [
     "edit_copy",
     "finish_campaign",
     "launch_campaign",
+    "record_price",
     "refill_copy",
     "reject_copy",
     "request_generation",

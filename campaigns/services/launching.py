@@ -7,7 +7,6 @@ copied into it at launch, so nothing that happens to the campaign later changes 
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -64,16 +63,6 @@ def experiment_key(campaign: Campaign, audience: Audience) -> str:
     return f"{campaign.key}--{audience.key}"
 
 
-def control_content(campaign: Campaign) -> dict[str, Any]:
-    """What the shop shows today, as an arm's content."""
-    texts = {
-        "headline": campaign.control_headline,
-        "body": campaign.control_body,
-        "call_to_action": campaign.control_call_to_action,
-    }
-    return _content(campaign, texts, label="Shown today", theme="", copy_id=None)
-
-
 def _require_ready(campaign: Campaign) -> None:
     if campaign.status in {CampaignStatus.RUNNING, CampaignStatus.FINISHED, CampaignStatus.ARCHIVED}:
         _refuse(
@@ -117,7 +106,7 @@ def _experiment(
         "than what is shown today.",
         arms=[
             experiments.ArmInput(
-                key=CONTROL_KEY, name="Shown today", is_control=True, content=control_content(campaign)
+                key=CONTROL_KEY, name="Shown today", is_control=True, content=queries.control_content(campaign)
             ),
             *(_arm(campaign, copy) for copy in copies),
         ],
@@ -133,22 +122,8 @@ def _experiment(
 
 def _arm(campaign: Campaign, copy: Copy) -> experiments.ArmInput:
     label = copy.shown("headline")
-    content = _content(campaign, copy.filled, label=label, theme=copy.theme, copy_id=copy.pk)
+    content = queries.arm_content(campaign, copy.filled, label=label, theme=copy.theme, copy_id=copy.pk)
     return experiments.ArmInput(key=f"copy-{copy.pk}", name=label[:200], content=content)
-
-
-def _content(
-    campaign: Campaign, texts: dict[str, str], *, label: str, theme: str, copy_id: int | None
-) -> dict[str, Any]:
-    return {
-        "copy_id": copy_id,
-        "channel": campaign.channel,
-        "language": campaign.language,
-        "label": label,
-        "theme": theme,
-        **texts,
-        "landing_url": campaign.landing_url,
-    }
 
 
 def _end_of(campaign: Campaign) -> datetime | None:

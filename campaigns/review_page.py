@@ -1,0 +1,153 @@
+"""What the approver's page shows about one copy: the text with its findings marked, the brief, the chain of versions.
+
+Only reads. Marks are character ranges of the shown text, so the template never has to search in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, NamedTuple
+
+from campaigns import diffs, queries
+from campaigns.models import Copy, Finding, Review
+from campaigns.models.copies import CopyStatus
+from core.models import User
+from models_ml.channels import CHANNELS, PARTS, SMS_TEXT, measure, message_text
+
+_RANK = {"block": 0, "warn": 1, "info": 2}
+
+
+class Run(NamedTuple):
+    """A run of shown text and the weight of what is said of it; an empty weight is plain text."""
+
+    text: str
+    severity: str
+
+
+class Part(NamedTuple):
+    """One part as shown and as written, with its size in the channel's measure; a limit of 0 means none of its own."""
+
+    name: str
+    label: str
+    runs: list[Run]
+    written: str
+    size: int
+    limit: int
+
+    @property
+    def is_over(self) -> bool:
+        """Longer than the channel takes."""
+        return bool(self.limit) and self.size > self.limit
+
+
+def context(copy: Copy, member: User) -> dict[str, Any]:
+    """Everything the template needs."""
+    brief = queries.brief_of(copy.campaign, copy.audience)
+    findings = list(copy.findings.all())
+    own = queries.is_own(copy, member)
+    may_review = member.has_perm("campaigns.review_copy")
+    waiting = copy.status == CopyStatus.PENDING
+    blocked = any(one.severity == Finding.Severity.BLOCK for one in findings)
+    return {
+        "copy": copy,
+        "parts": parts(copy, findings),
+        "message_size": message_size(copy),
+        "facts": queries.facts_of(copy.campaign, brief),
+        "findings": sorted(findings, key=lambda one: _RANK[one.severity]),
+        "blocked": blocked,
+        "own": own,
+        "waiting": waiting,
+        "may_approve": may_review and waiting and not own and not blocked,
+        "may_reject": may_review and waiting,
+        "may_edit": may_edit(copy, member),
+        "changes": changes(copy),
+        "history": history(copy),
+        "provenance": provenance(copy),
+        "others_waiting": queries.waiting_for(member).filter(campaign=copy.campaign).exclude(pk=copy.pk).count(),
+        "seen": seen(copy),
+    }
+
+
+def may_edit(copy: Copy, member: User) -> bool:
+    """Whether the member's roles and the copy's state allow a new version."""
+    roles = member.has_perm("campaigns.review_copy") or member.has_perm("campaigns.submit_copy")
+    return roles and copy.status in {CopyStatus.PENDING, CopyStatus.APPROVED}
+
+
+def seen(copy: Copy) -> str:
+    """A short hash of what is shown: a decision counts for the text that was on the page."""
+    return hashlib.sha256(json.dumps(copy.filled, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def parts(copy: Copy, findings: list[Finding]) -> list[Part]:
+    """The three parts of a copy."""
+    channel = CHANNELS[copy.campaign.channel]
+    written = queries.written_parts(copy)
+    return [
+        Part(
+            name=name,
+            label=channel.labels[name],
+            runs=runs(copy.shown(name), [one for one in findings if one.part == name]),
+            written=written[name],
+            size=measure(channel.key, name, copy.shown(name)),
+            limit=channel.limits.get(name, 0),
+        )
+        for name in PARTS
+    ]
+
+
+def message_size(copy: Copy) -> tuple[int, int] | None:
+    """Size and limit of a channel that counts the message as a whole."""
+    channel = CHANNELS[copy.campaign.channel]
+    if SMS_TEXT not in channel.limits:
+        return None
+    return measure(channel.key, SMS_TEXT, message_text(copy.filled)), channel.limits[SMS_TEXT]
+
+
+def runs(text: str, findings: list[Finding]) -> list[Run]:
+    """The text cut where findings begin and end; where two overlap the heavier one shows."""
+    weights = [""] * len(text)
+    for one in sorted(findings, key=lambda one: -_RANK[one.severity]):
+        weights[one.start : one.end] = [one.severity] * (min(one.end, len(text)) - min(one.start, len(text)))
+    found: list[Run] = []
+    for character, weight in zip(text, weights, strict=True):
+        if found and found[-1].severity == weight:
+            found[-1] = Run(found[-1].text + character, weight)
+        else:
+            found.append(Run(character, weight))
+    return found
+
+
+def changes(copy: Copy) -> list[tuple[str, list[diffs.Piece]]]:
+    """What this version changed in the one it was edited from, part by part; empty for a first version."""
+    if copy.parent is None:
+        return []
+    before = {"theme": copy.parent.theme, **queries.written_parts(copy.parent)}
+    after = {"theme": copy.theme, **queries.written_parts(copy)}
+    labels = {"theme": "Theme", **CHANNELS[copy.campaign.channel].labels}
+    return [(labels[name], diffs.pieces(before[name], after[name])) for name in before if before[name] != after[name]]
+
+
+def history(copy: Copy) -> list[Review]:
+    """Every review of this copy and of the versions before it, newest first."""
+    chain = [copy.pk]
+    parent = copy.parent
+    while parent is not None:
+        chain.append(parent.pk)
+        parent = parent.parent
+    return list(Review.objects.filter(copy__in=chain).select_related("reviewer", "copy"))
+
+
+def provenance(copy: Copy) -> list[tuple[str, Any]]:
+    """Where the text comes from, the long values left out."""
+    known = {
+        "model_id": "Model",
+        "model_version": "Model version",
+        "model_hash": "Model hash",
+        "prompt_hash": "Prompt hash",
+        "seed": "Seed of this text",
+        "run_seed": "Seed of the request",
+        "draw": "Draw",
+    }
+    return [(label, copy.provenance[key]) for key, label in known.items() if copy.provenance.get(key) not in (None, "")]
