@@ -255,13 +255,18 @@ def follow(pip: subprocess.Popen[bytes], log: Path, total: int) -> None:
         now = time.monotonic()
         if now - told >= TICK_SECONDS:
             told = now
-            print(f"  {now - begun:4.0f} s  {progress(log.read_text(errors='replace'), total)}", flush=True)
+            print(f"  {now - begun:4.0f} s  {progress(log.read_text(errors='replace'), total, unpacked())}", flush=True)
 
 
-def progress(written: str, total: int) -> str:
-    """What pip does at the moment, in words, from what it has written."""
+def unpacked() -> int:
+    """How many packages .venv holds so far: each leaves a folder of metadata behind."""
+    return sum(1 for _ in environment().glob("lib/python*/site-packages/*.dist-info"))
+
+
+def progress(written: str, total: int, done: int) -> str:
+    """What pip does at the moment, in words, from what it has written and unpacked."""
     if "Installing collected packages" in written:
-        return f"unpacking {total} packages into .venv"
+        return f"{min(done, total)} of {total} packages unpacked into .venv"
     seen = re.findall(r"^(?:Collecting|Requirement already satisfied:) ([A-Za-z0-9._-]+)", written, flags=re.MULTILINE)
     return f"{min(len(seen), total)} of {total} packages found" + (f", now {seen[-1]}" if seen else "")
 

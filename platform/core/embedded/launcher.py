@@ -51,6 +51,8 @@ class Launcher:
                 yield
             finally:
                 signal_stops(self._hurry)
+                if self.supervisor.watched:
+                    self.console.line("\nStopping; a second Ctrl-C does not wait for tasks under way.")
                 self.supervisor.stop()
                 self.services.stop()
 

@@ -169,10 +169,12 @@ def test_every_cause_has_its_sentence(script: ModuleType, written: str, sentence
 
 def test_progress_counts_packages_and_never_past_the_total(script: ModuleType) -> None:
     written = "Collecting django==5.2.19 (from -r x)\n  Downloading\nRequirement already satisfied: redis==8.1.0 in x\n"
-    assert script.progress("", 2) == "0 of 2 packages found"
-    assert script.progress(written, 2) == "2 of 2 packages found, now redis"
-    assert script.progress(written + "Collecting more==1\n", 2) == "2 of 2 packages found, now more"
-    assert script.progress(written + "Installing collected packages: a, b\n", 2) == "unpacking 2 packages into .venv"
+    assert script.progress("", 2, 0) == "0 of 2 packages found"
+    assert script.progress(written, 2, 0) == "2 of 2 packages found, now redis"
+    assert script.progress(written + "Collecting more==1\n", 2, 0) == "2 of 2 packages found, now more"
+    unpacking = written + "Installing collected packages: a, b\n"
+    assert script.progress(unpacking, 2, 1) == "1 of 2 packages unpacked into .venv"
+    assert script.progress(unpacking, 2, 3) == "2 of 2 packages unpacked into .venv"
 
 
 def test_an_old_python_is_named(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

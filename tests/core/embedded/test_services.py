@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +20,7 @@ import psycopg2
 import pytest
 import redis
 
-from core.embedded import paths, process, services, urls
+from core.embedded import cluster, identity, paths, process, services, urls
 from core.embedded.lock import Lock, Owner
 from core.embedded.postgres import Postgres
 from core.embedded.problems import AlreadyRunning, DiskFull, ServiceProblem
@@ -152,6 +153,32 @@ def test_everything_killed_at_once_recovers(var: Path) -> None:
     assert (var / "postgres" / "postmaster.pid").exists()
     with Services(var):
         assert ask(var, "select value from kept") == 7
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up rights")
+def test_where_namespaces_are_forbidden_root_runs_it_as_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = str(cluster.binaries() / "postgres")
+    if not identity._works("nobody", program):
+        pytest.skip("the user nobody cannot reach this checkout")
+    monkeypatch.setattr(identity, "_works", lambda way, _program: way == "nobody")
+    identity.identity.cache_clear()
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        var = Path(name)
+        var.chmod(0o755)
+        try:
+            with Services(var, durable=False) as running:
+                assert ask(var, "select 1") == 1
+                pid = running.servers[0].child.pid if running.servers[0].child else 0
+                assert Path(f"/proc/{pid}").stat().st_uid == 65534
+                assert stat.S_IMODE((paths.runtime_dir(var) / "postgres").stat().st_mode) == 0o700
+            # And back, when namespaces are allowed again: the files change hands.
+            monkeypatch.undo()
+            identity.identity.cache_clear()
+            with Services(var, durable=False):
+                assert ask(var, "select 1") == 1
+        finally:
+            identity.identity.cache_clear()
+        assert remains(var) == []
 
 
 def test_a_pid_file_that_names_someone_else_is_no_running_server(var: Path) -> None:

@@ -55,7 +55,7 @@ class Command(BaseCommand):
             with launcher.running():
                 launch(launcher, demo=not options["no_demo"], browser=not options["no_browser"])
         except StopRequested:
-            console.line(f"\nCopylift has stopped; everything it started has ended. Data: {fleet.var}. Again: make run")
+            console.line(f"Copylift has stopped; everything it started has ended. Data: {fleet.var}. Again: make run")
         except ServiceProblem as problem:
             console.line(f"\n{problem.message}")
             sys.exit(1)
