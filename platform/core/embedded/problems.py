@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import Unavailable
 
 # What PostgreSQL, Valkey, initdb and Python write when a disk or a quota is full.
-FULL_DISK_WORDS = ("No space left on device", "Disk quota exceeded")
+FULL_DISK_WORDS = ("No space left on device", "Disk quota exceeded", "Check free disk space")
 
 
 class ServiceProblem(Unavailable):
