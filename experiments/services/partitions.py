@@ -15,9 +15,13 @@ DAYS_AHEAD = 7
 # Any number nobody else uses: who makes days does so one at a time.
 PARTITIONS_LOCK = 0x434C0002
 
+# Not to_regclass(): it answers from a cache that another connection's new table reaches only later.
 _MISSING = """
 select day from unnest(%s::date[]) as day
-where to_regclass('experiments_event_' || to_char(day, 'YYYYMMDD')) is null
+where not exists (
+    select from pg_inherits join pg_class on pg_class.oid = inhrelid
+    where inhparent = 'experiments_event'::regclass and relname = 'experiments_event_' || to_char(day, 'YYYYMMDD')
+)
 order by day
 """
 
