@@ -15,6 +15,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", "experiments.api.router")
+api.add_router("", "campaigns.api.router")
 
 
 @api.exception_handler(Exception)
