@@ -130,7 +130,13 @@ def describe(experiment: Experiment) -> dict[str, Any]:
         **{name: moment.isoformat() if (moment := getattr(experiment, name)) else None for name in times},
         "decision": experiment.decision,
         "arms": [
-            {"key": arm.key, "name": arm.name, "control": arm.is_control, "weight": arm.weight, "content": arm.content}
+            {
+                "key": arm.key,
+                "name": arm.name,
+                "is_control": arm.is_control,
+                "weight": arm.weight,
+                "content": arm.content,
+            }
             for arm in experiment.arms.all()
         ],
     }
