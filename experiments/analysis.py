@@ -289,7 +289,13 @@ class Reader:
         returns: list[dict[str, Any]],
     ) -> dict[str, Any]:
         code, arm, sentence = self._judge(ratio, goal)
-        reasons = [wording.comparison(change) for change, _ in goal]
+        # What the sentence says already is not said again.
+        told = arm if code == "ship" else None
+        reasons = [
+            wording.comparison(change)
+            for other, (change, _) in zip(self.others, goal, strict=False)
+            if other.key != told
+        ]
         if len(goal) > 1:
             reasons.append(wording.several_arms(len(goal)))
         reasons += [entry["sentence"] for entry in returns if arm in (None, entry["arm"])]

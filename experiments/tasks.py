@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 
 from celery import shared_task
 
-from experiments import services
+from experiments import charts, services
 from experiments.lifecycle import Status
 from experiments.models import Analysis, Experiment, Source
 
@@ -45,7 +44,5 @@ def draw_chart(analysis: Analysis) -> bool:
     """Draw the chart of an analysis that has none yet. False where there is nothing to draw."""
     if analysis.chart_svg:
         return False
-    # Altair and Vega are heavy and only a worker draws, so the module is asked for here.
-    charts = importlib.import_module("experiments.charts")
     svg = charts.interval_chart(analysis.results)
     return bool(svg) and bool(Analysis.objects.filter(pk=analysis.pk, chart_svg="").update(chart_svg=svg))

@@ -74,16 +74,27 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def shoppers(units: int) -> str:
+    """1 shopper, 2,000 shoppers."""
+    return "1 shopper" if units == 1 else f"{count(units)} shoppers"
+
+
 def span(change: Change) -> str:
-    """The estimate with both ends: relative where that has meaning, else in the metric's unit."""
-    shown = change.lift if change.lift is not None and change.lift.bounded else change.difference
+    """The estimate with both ends: +12.4 % (+3.1 % to +22.0 %)."""
+    estimate, lower, upper = _three(change)
+    return f"{estimate} ({lower} to {upper})"
 
-    def words(value: float) -> str:
-        if shown is change.lift:
-            return signed_percent(value)
-        return amount(value, change.format, change.currency)
 
-    return f"{words(shown.estimate)} ({words(shown.lower)} to {words(shown.upper)})"
+def _three(change: Change) -> tuple[str, str, str]:
+    """Estimate and ends in words: relative where that has meaning, else in the metric's unit."""
+    lift = change.lift
+    if lift is not None and lift.bounded:
+        return signed_percent(lift.estimate), signed_percent(lift.lower), signed_percent(lift.upper)
+    shown = change.difference
+    estimate, lower, upper = (
+        amount(value, change.format, change.currency) for value in (shown.estimate, shown.lower, shown.upper)
+    )
+    return estimate, lower, upper
 
 
 # --- one comparison ---------------------------------------------------------------------------------------------
@@ -91,10 +102,13 @@ def comparison(change: Change) -> str:
     """What a metric says of one arm."""
     metric = change.metric.lower()
     if not math.isfinite(change.difference.lower):
-        return f"{change.arm}: there is not enough data to say anything about the {metric}."
+        return f"{change.arm}: nothing can be said of the {metric}; there are too few data, or all are alike."
     allowed = f", after allowing for {change.corrected_for} comparisons" if change.corrected_for > 1 else ""
     if change.verdict == "unclear":
-        return f"{change.arm}: no difference in {metric} can be told{allowed}; the data fit {span(change)}."
+        _, lower, upper = _three(change)
+        return (
+            f"{change.arm}: no difference in {metric} can be told{allowed}; all from {lower} to {upper} fits the data."
+        )
     word = "higher" if change.difference.estimate > 0 else "lower"
     return f"{change.arm}: {metric} is {word} than with {change.control}: {span(change)}{allowed}."
 
@@ -102,7 +116,7 @@ def comparison(change: Change) -> str:
 def roi(arm: str, verdict: str, *, profit: Interval, net: Interval | None, currency: str) -> str:
     """Whether an arm's extra margin is more than its extra cost."""
     if verdict == "undefined":
-        return f"{arm}: no return can be stated: it did not cost measurably more than the control."
+        return f"{arm}: no return can be stated; it did not cost measurably more than the control."
     gained = f"{signed_text(profit.estimate, 3)} {currency} a shopper"
     ends = f"{signed_text(profit.lower, 3)} to {signed_text(profit.upper, 3)}"
     each = f", a return of {signed_percent(net.estimate)}" if net is not None else ""
@@ -112,7 +126,7 @@ def roi(arm: str, verdict: str, *, profit: Interval, net: Interval | None, curre
         case "loses":
             return f"{arm} loses money: after its extra cost it stands at {gained} against the control ({ends}){each}."
         case _:
-            return f"{arm}: whether it pays cannot be told; the data fit {gained} ({ends})."
+            return f"{arm}: whether it pays cannot be told; all from {ends} {currency} a shopper fits the data."
 
 
 # --- the verdict ------------------------------------------------------------------------------------------------
@@ -129,14 +143,14 @@ def keep(control: str, metric: str, arms: int) -> str:
 
 def keep_running(metric: str, units: int, planned: int | None) -> str:
     """Nothing is clear, and the plan is not full."""
-    seen = f"{count(units)} of {count(planned)} planned shoppers" if planned else f"{count(units)} shoppers"
+    seen = f"{count(units)} of {count(planned)} planned shoppers" if planned else shoppers(units)
     return f"Keep running: after {seen} no arm is clearly better than the control on {metric.lower()}."
 
 
 def cannot_tell(metric: str, units: int, *, running: bool) -> str:
     """Nothing is clear, and no more will come."""
     ending = "; the planned number is reached, so stop it" if running else ""
-    return f"No winner: after {count(units)} shoppers no arm is clearly better on {metric.lower()}{ending}."
+    return f"No winner: after {shoppers(units)} no arm is clearly better on {metric.lower()}{ending}."
 
 
 def no_data(metric: str) -> str:
@@ -161,5 +175,4 @@ def several_arms(comparisons: int) -> str:
 
 def two_arms(units: int) -> str:
     """Units that count for no arm."""
-    shoppers = "1 shopper" if units == 1 else f"{count(units)} shoppers"
-    return f"{shoppers} saw more than one arm and count for none."
+    return f"{shoppers(units)} saw more than one arm and {'counts' if units == 1 else 'count'} for none."
