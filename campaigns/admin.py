@@ -309,7 +309,7 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
 
     def _next(self, request: HttpRequest, copy: Copy) -> str:
         """The next copy of the same campaign that this member may decide about, else the list."""
-        others = queries.waiting_for(member(request)).filter(campaign=copy.campaign).order_by("audience", "id")
+        others = queries.waiting_for(member(request)).filter(campaign=copy.campaign).order_by("id")
         following = others.filter(pk__gt=copy.pk).first() or others.first()
         if following is None or not self.has_review_permission(request):
             return reverse("admin:campaigns_copy_changelist")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.models.shop import Audience, Brand, Language, Product
+from campaigns.models.shop import Audience, Brand, Language, Product, WebAddressField
 from experiments.models import Experiment
 from models_ml.channels import CHANNELS
 
@@ -77,7 +77,7 @@ class Campaign(models.Model):
     )
     code = models.CharField(_("code"), max_length=30, blank=True)
     deadline = models.DateField(_("last day"), null=True, blank=True)
-    landing_url = models.URLField(_("landing page"), max_length=500, blank=True)
+    landing_url = WebAddressField(_("landing page"), max_length=500, blank=True)
     products = models.ManyToManyField(Product, related_name="campaigns", verbose_name=_("products"))
     audiences = models.ManyToManyField(Audience, related_name="campaigns", verbose_name=_("audiences"))
     control_headline = models.TextField(_("headline shown today"), max_length=300, blank=True)

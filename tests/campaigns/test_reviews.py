@@ -104,9 +104,9 @@ def test_only_approvers_decide(name: str) -> None:
     owner = people.member("Owner", Role.MARKETER)
     copy = shop.waiting_copy(owner)
     other = getattr(people, name)()
-    with pytest.raises(errors.Forbidden, match="You may not approve copy: your roles do not include it."):
+    with pytest.raises(errors.Forbidden, match=r"You may not approve copy: your roles do not include it."):
         services.approve_copy(copy, reviewer=other)
-    with pytest.raises(errors.Forbidden, match="You may not reject copy: your roles do not include it."):
+    with pytest.raises(errors.Forbidden, match=r"You may not reject copy: your roles do not include it."):
         services.reject_copy(copy, reviewer=other, reason="no")
     assert unchanged(copy)
 
@@ -329,6 +329,6 @@ def test_copy_for_a_foreign_audience_is_refused() -> None:
     alice = people.alice()
     everyone, students = shop.audiences()
     campaign = shop.draft(alice, audiences=[everyone])
-    with pytest.raises(errors.InvalidInput, match="audience: 'students' is not an audience of this campaign."):
+    with pytest.raises(errors.InvalidInput, match=r"audience: 'students' is not an audience of this campaign."):
         services.submit_copy(campaign=campaign, audience=students, parts=EDIT, author=alice)
     assert Copy.objects.count() == 0
