@@ -59,5 +59,6 @@ def configuration(*, style: str, level: str) -> dict[str, Any]:
             "celery.beat": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
+            "httpx": {"level": "WARNING"},
         },
     }

@@ -23,4 +23,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     checks = health.readiness()
     ready = all(check.ok for check in checks)
     parts = {check.name: {"ok": check.ok, "detail": check.detail} for check in checks}
-    return JsonResponse({"status": "ready" if ready else "not ready", "checks": parts}, status=200 if ready else 503)
+    answer = JsonResponse({"status": "ready" if ready else "not ready", "checks": parts}, status=200 if ready else 503)
+    # Django logs a 5xx as an error; here it is the answer to a question that is asked every second while starting.
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - the only switch
+    return answer
