@@ -163,7 +163,7 @@ class FindingFilter(admin.SimpleListFilter):
 class CopyAdmin(admin.ModelAdmin[Copy]):
     """The approver's queue, and the page on which a copy is decided."""
 
-    list_display = ["shown_headline", "campaign", "audience", "version", "state", "checks", "asked_by", "created_at"]
+    list_display = ["shown_headline", "checks", "audience", "campaign", "state", "asked_by"]
     list_display_links = ["shown_headline"]
     list_filter = [StateFilter, FindingFilter, "campaign", "audience", "campaign__channel", "campaign__language"]
     list_select_related = ["campaign", "audience", "requested_by", "author"]
@@ -191,11 +191,13 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
 
     @admin.display(description=gettext_lazy("as shown"), ordering="headline")
     def shown_headline(self, copy: Copy) -> SafeString:
-        return format_html("<strong>{}</strong><br>{}", copy.shown("headline"), copy.shown("body"))
+        headline, body = copy.shown("headline"), copy.shown("body")
+        return format_html('<strong>{}</strong><br><span class="as-shown">{}</span>', headline, body)
 
     @admin.display(description=gettext_lazy("state"), ordering="status")
     def state(self, copy: Copy) -> SafeString:
-        return format_html('<span class="state {}">{}</span>', copy.status, copy.get_status_display())
+        shown = format_html('<span class="state {}">{}</span>', copy.status, copy.get_status_display())
+        return format_html("{}<br>{}", shown, _("version %(n)d") % {"n": copy.version}) if copy.version > 1 else shown
 
     @admin.display(description=gettext_lazy("checks"), ordering="blocking")
     def checks(self, copy: Any) -> SafeString:
