@@ -18,8 +18,9 @@ STAND_INS = {"#010101": "var(--ink)", "#020202": "var(--soft)", "#030303": "var(
 VERDICT_STAND_INS = {"better": "#040404", "worse": "#050505", "unclear": "#060606"}
 WIDTH = 520
 ROW_HEIGHT = 26
-# Reserved whatever the names: a browser's letters are wider than those vl-convert measures with.
-LABEL_WIDTH = 190
+# Reserved whatever the names: a browser's letters are wider than those vl-convert measures and cuts names with.
+LABEL_WIDTH = 220
+LABEL_LIMIT = 165
 # An interval wider than this share of change is drawn cut off: the others would shrink to dots.
 WIDEST = 2.0
 
@@ -71,7 +72,7 @@ def specification(found: list[dict[str, Any]]) -> dict[str, Any]:
             "arm:N",
             sort=None,
             title=None,
-            axis=alt.Axis(labelLimit=LABEL_WIDTH, minExtent=LABEL_WIDTH, ticks=False, domain=False),
+            axis=alt.Axis(labelLimit=LABEL_LIMIT, minExtent=LABEL_WIDTH, ticks=False, domain=False),
         ),
         color=alt.Color(
             "verdict:N",

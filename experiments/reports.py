@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def table(analysis: Analysis) -> dict[str, Any]:
     names = {arm["key"]: arm["name"] for arm in results["arms"]}
     return {
         **results,
+        "as_of": datetime.fromisoformat(results["as_of"]) if results.get("as_of") else None,
         "metrics": [metric | {"rows": _rows(metric, names)} for metric in results["metrics"]],
         "roi": [entry | {"name": names[entry["arm"]]} for entry in results.get("roi", [])],
         "sample_ratio": {

@@ -22,6 +22,11 @@ TONES = {
 }
 
 
+def written(value: float, digits: int) -> str:
+    """A number in the reader's language. Rounded here: Django's number_format cuts a float off."""
+    return number_format(f"{value:.{digits}f}", digits, force_grouping=True)
+
+
 def is_number(value: Any) -> bool:
     """A finite number that is no truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -30,7 +35,7 @@ def is_number(value: Any) -> bool:
 @register.filter
 def share(value: Any, digits: int = 2) -> str:
     """0.0213 → 2.13 %. A missing or infinite value is a dash."""
-    return f"{number_format(100 * value, digits)} %" if is_number(value) else MISSING
+    return f"{written(100 * value, digits)} %" if is_number(value) else MISSING
 
 
 @register.filter
@@ -39,7 +44,7 @@ def change(value: Any, digits: int = 1) -> str:
     if not is_number(value):
         return MISSING
     sign = "+" if value > 0 else "−" if value < 0 else "±"
-    return f"{sign}{number_format(abs(100 * value), digits)} %"
+    return f"{sign}{written(abs(100 * value), digits)} %"
 
 
 @register.filter
@@ -48,19 +53,19 @@ def points(value: Any, digits: int = 2) -> str:
     if not is_number(value):
         return MISSING
     sign = "+" if value > 0 else "−" if value < 0 else "±"
-    return f"{sign}{number_format(abs(100 * value), digits)} pp"
+    return f"{sign}{written(abs(100 * value), digits)} pp"
 
 
 @register.filter
 def decimal(value: Any, digits: int = 2) -> str:
     """A number with its digits grouped, or a dash."""
-    return number_format(value, digits, force_grouping=True) if is_number(value) else MISSING
+    return written(value, digits) if is_number(value) else MISSING
 
 
 @register.filter
 def count(value: Any) -> str:
     """A whole number with its digits grouped, or a dash."""
-    return number_format(round(value), 0, force_grouping=True) if is_number(value) else MISSING
+    return written(value, 0) if is_number(value) else MISSING
 
 
 @register.filter
@@ -68,7 +73,7 @@ def probability(value: Any) -> str:
     """A p-value: four digits, and never a false zero."""
     if not is_number(value):
         return MISSING
-    return _("under 0.0001") if value < 0.0001 else number_format(value, 4)
+    return _("under 0.0001") if value < 0.0001 else written(value, 4)
 
 
 @register.filter
@@ -92,6 +97,6 @@ def seconds(value: Any) -> str:
     if total < 1:
         return f"{round(total * 1000)} ms"
     if total < 60:
-        return f"{number_format(total, 1)} s"
+        return f"{written(total, 1)} s"
     minutes, rest = divmod(round(total), 60)
     return f"{minutes} min {rest} s"
