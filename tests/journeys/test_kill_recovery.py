@@ -1,4 +1,4 @@
-"""`kill -9` of everything in the middle of writing copy and in the middle of traffic: the next start recovers by itself.
+"""`kill -9` of everything while copy is written and while traffic flows: the next start recovers by itself.
 
 Minutes long, with the real launcher, model, workers and web server; by hand or by `make test-slow`.
 """
@@ -74,7 +74,7 @@ def kill_while_copy_is_written(platform: PlatformRun) -> None:
     platform.wait_for(lambda: platform.value(GENERATION) and platform.value(unfinished) == 0, 240, "copy to be written")
     doubled = """
         select count(*) from (
-            select provenance->>'job', audience_id, provenance->>'index' from campaigns_copy
+            select campaign_id, audience_id, content_hash from campaigns_copy
             where parent_id is null group by 1, 2, 3 having count(*) > 1
         ) twice
     """
