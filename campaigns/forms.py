@@ -31,7 +31,7 @@ GROUPS: tuple[tuple[StrPromise, StrPromise | str, tuple[str, ...]], ...] = (
     (
         _("What the shop shows today"),
         _("The control: without it nobody could say what the new copy changes."),
-        ("control_headline", "control_body", "control_call_to_action"),
+        ("control_headline", "control_call_to_action", "control_body"),
     ),
 )
 
@@ -63,6 +63,14 @@ class CampaignForm(forms.ModelForm[Campaign]):
         label=_("Audiences"),
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Each gets copy of its own and an experiment of its own."),
+    )
+
+    landing_url = forms.URLField(
+        label=_("Landing page"),
+        max_length=500,
+        required=False,
+        assume_scheme="https",
+        help_text=_("Where a click leads."),
     )
 
     class Meta:

@@ -11,13 +11,14 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from campaigns import facts, lifecycle, queries, services
 from campaigns.forms import CampaignForm, GenerateForm
-from campaigns.models import Campaign, Product
+from campaigns.models import Brand, Campaign, Product
 from campaigns.models.campaign import CampaignStatus
 from campaigns.views import reads
 from campaigns.views.home import review_url
@@ -53,7 +54,10 @@ def campaign_detail(request: HttpRequest, key: str) -> HttpResponse:
     context = work(campaign, request.user)
     if request.headers.get("HX-Request"):
         return render(request, "campaigns/_work.html", context)
-    context |= {"offer_text": offer_text(campaign), "history": audit.history(campaign)[:HISTORY_SHOWN]}
+    context |= {
+        "offer_text": offer_text(campaign, context["products"]),
+        "history": audit.history(campaign)[:HISTORY_SHOWN],
+    }
     return render(request, "campaigns/detail.html", context)
 
 
@@ -71,10 +75,10 @@ def work(campaign: Campaign, user: User) -> dict[str, Any]:
         "pending_count": sum(group["pending"] for group in groups),
         "review_url": review_url(campaign),
         "job": job,
-        "live": campaign.status == CampaignStatus.GENERATING or bool(job and job.is_open),
+        "live": bool(job and job.is_open),
         "steps": steps(campaign),
-        "can": allowed(campaign, user),
-        "refusals": refusals(groups),
+        "can": allowed(campaign, user, writing=bool(job and job.is_open)),
+        "refusals": refusals(campaign, groups),
         "control": {part: getattr(campaign, f"control_{part}") for part in PARTS},
         "experiments": reads.experiments_of(campaign),
     }
@@ -87,25 +91,29 @@ def steps(campaign: Campaign) -> list[dict[str, Any]]:
     return [{"label": CampaignStatus(step).label, "place": place} for step, place in zip(STEPS, places, strict=True)]
 
 
-def allowed(campaign: Campaign, user: User) -> dict[str, bool]:
+def allowed(campaign: Campaign, user: User, *, writing: bool) -> dict[str, bool]:
     """Which steps this member may take in the present state."""
-    open_now = campaign.status in lifecycle.OPEN_CAMPAIGN
-    writing = campaign.status == CampaignStatus.GENERATING
+    open_now = campaign.status in lifecycle.OPEN_CAMPAIGN and not writing
     return {
-        "generate": open_now and not writing and user.has_perm("campaigns.generate_copy"),
-        "launch": open_now and not writing and user.has_perm("experiments.launch_experiment"),
+        "generate": open_now and user.has_perm("campaigns.generate_copy"),
+        "launch": open_now and user.has_perm("experiments.launch_experiment"),
     }
 
 
-def refusals(groups: list[dict[str, Any]]) -> list[str]:
-    """Why the campaign cannot be launched yet, in sentences."""
-    sentence = _("“%(audience)s” needs one approved copy at least.")
-    return [sentence % {"audience": group["name"]} for group in groups if not group["approved"]]
+def refusals(campaign: Campaign, groups: list[dict[str, Any]]) -> list[str]:
+    """Why the campaign cannot be launched yet, in sentences; the service decides again at the launch."""
+    sentence = _("Approve at least one copy for “%(audience)s”.")
+    found = [sentence % {"audience": group["name"]} for group in groups if not group["approved"]]
+    if not (campaign.control_headline and campaign.control_body):
+        found.append(_("Say what the shop shows today: the control needs a headline and a text."))
+    if campaign.deadline is not None and campaign.deadline < timezone.localdate():
+        found.append(_("The last day has passed; make a new campaign with a later one."))
+    return found
 
 
-def offer_text(campaign: Campaign) -> str:
-    """What the offer gives, in the campaign's language; empty where it cannot be said."""
-    currency = next((product.currency for product in campaign.products.all()[:1]), "USD")
+def offer_text(campaign: Campaign, products: list[Product]) -> str:
+    """What the offer gives, in the campaign's language; as it was entered where it cannot be said so."""
+    currency = next((product.currency for product in products), "USD")
     try:
         return facts.offer_value(
             campaign.offer_kind, campaign.offer_value, currency=currency, language=campaign.language
@@ -120,8 +128,7 @@ def offer_text(campaign: Campaign) -> str:
 def campaign_new(request: HttpRequest) -> HttpResponse:
     """The empty brief, or a new campaign from it."""
     if request.method != "POST":
-        chosen = Product.objects.filter(sku=request.GET.get("product", "").replace("\x00", ""))
-        return render(request, "campaigns/new.html", {"form": CampaignForm(initial={"products": list(chosen)})})
+        return render(request, "campaigns/new.html", {"form": CampaignForm(initial=first_values(request))})
     form = CampaignForm(request.POST)
     assert isinstance(request.user, User)  # noqa: S101 - as above
     campaign = create(form, request.user) if form.is_valid() else None
@@ -129,6 +136,16 @@ def campaign_new(request: HttpRequest) -> HttpResponse:
         return render(request, "campaigns/new.html", {"form": form}, status=422)
     messages.success(request, _("The campaign is made. Now have copy written for it."))
     return redirect("campaigns:detail", key=campaign.key)
+
+
+def first_values(request: HttpRequest) -> dict[str, Any]:
+    """What stands in an empty brief: the product of `?product=SKU`, and the brand's habits where there is but one."""
+    chosen = list(Product.objects.filter(sku=request.GET.get("product", "").replace("\x00", "")))
+    brands = list(Brand.objects.all()[:2])
+    if len(brands) > 1:
+        return {"products": chosen}
+    habits = ({"brand": one, "language": one.default_language, "tone": one.tone} for one in brands)
+    return {"products": chosen, **next(habits, {})}
 
 
 def create(form: CampaignForm, member: User) -> Campaign | None:

@@ -73,5 +73,5 @@ def _undecided(experiment: Any) -> dict[str, str]:
 
 
 def review_url(campaign: Campaign) -> str:
-    """The admin's list of this campaign's copy that waits."""
-    return f"{reverse('admin:campaigns_copy_changelist')}?campaign__id__exact={campaign.pk}&status__exact=pending"
+    """The admin's list of this campaign's copy; it shows what waits unless asked for more."""
+    return f"{reverse('admin:campaigns_copy_changelist')}?campaign__id__exact={campaign.pk}"

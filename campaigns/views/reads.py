@@ -15,11 +15,12 @@ from core.models import User
 from experiments import queries as experiment_queries
 from experiments.lifecycle import Status
 from experiments.models import Analysis, Experiment
+from models_ml.brief import ATTRIBUTES
 
 RUNNING_SHOWN = 6
 PAST = frozenset({CopyStatus.REJECTED, CopyStatus.EDITED})
 # Of a candidate's provenance, what a person can use; the rest is in the admin.
-PROVENANCE_SHOWN = ("model", "model_version", "base", "content_hash", "seed", "prompt_hash", "index", "written_at")
+PROVENANCE_SHOWN = ("model_id", "model_version", "model_hash", "run_seed", "seed", "draw", "prompt_hash", "edited_from")
 VERDICT_TONES = {"ship": "good", "keep": "warn", "invalid": "bad", "keep_running": "live", "cannot_tell": ""}
 
 
@@ -44,11 +45,23 @@ def _attach_figures(experiment: Any, analysis: Analysis | None) -> None:
     results = analysis.results if analysis else {}
     experiment.units = results.get("units")
     experiment.tone = VERDICT_TONES.get(analysis.verdict, "live") if analysis else "live"
-    names = {arm["key"]: arm["name"] for arm in results.get("arms", ())}
     goal = next((metric for metric in results.get("metrics", ()) if metric.get("is_goal")), None)
-    experiment.headline = [
-        {"name": names.get(arm["arm"], arm["arm"]), "value": (arm.get("value") or {}).get("estimate")}
-        for arm in (goal["arms"] if goal and goal.get("format") == "share" else ())
+    shown = goal if goal and goal.get("format") == "share" and experiment.units else None
+    experiment.headline_label = shown["label"] if shown else ""
+    experiment.headline = _headline(shown, results["arms"]) if shown else []
+
+
+def _headline(metric: dict[str, Any], arms: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    lifts = {one["arm"]: (one.get("lift") or {}).get("estimate") for one in metric["comparisons"]}
+    values = {one["arm"]: (one.get("value") or {}).get("estimate") for one in metric["arms"]}
+    return [
+        {
+            "name": arm["name"],
+            "is_control": arm["is_control"],
+            "value": values.get(arm["key"]),
+            "lift": lifts.get(arm["key"]),
+        }
+        for arm in arms
     ]
 
 
@@ -138,7 +151,13 @@ def dress(products: Iterable[Any], language: str) -> None:
     """Give each product its texts and prices as a person reads them."""
     for product in products:
         product.shown_name = product.name(language)
-        product.shown_attributes = list(product.attributes_in(language).items())
+        product.shown_attributes = _in_order(product.attributes_in(language))
         product.shown_price = facts.money(product.price, product.currency, language)
         reduced = product.list_price is not None and product.list_price > product.price
         product.shown_list_price = facts.money(product.list_price, product.currency, language) if reduced else ""
+
+
+def _in_order(attributes: dict[str, str]) -> list[str]:
+    """The values, those that become slots first: the database does not keep the order of an object's keys."""
+    names = sorted(attributes, key=lambda name: (name not in ATTRIBUTES, name))
+    return [attributes[name] for name in names]

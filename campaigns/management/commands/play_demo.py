@@ -44,6 +44,8 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="end when nothing is left to do, or on trouble")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # One line for each of thousands of requests would bury what happens.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
         pause = TURN_SECONDS
