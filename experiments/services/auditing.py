@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-from django.db import transaction
+from django.db import connection, transaction
 
 from experiments.models import Arm, ArmMoments, Event, EventKind, Experiment
 from experiments.services.fold import hold_cursor
@@ -107,6 +107,9 @@ def _by_unit(experiment: Experiment, through: int) -> Iterator[tuple[str, list[S
         kind=EventKind.EXPOSURE, experiment_id=experiment.pk, is_bot=False, sequence__lte=through
     )
     stored = countable().filter(unit__in=exposed.values("unit"), sequence__lte=through).order_by("unit")
-    rows = map(Seen._make, stored.values_list(*FIELDS).iterator(chunk_size=CHUNK))
-    for unit, events in groupby(rows, key=lambda event: event.unit):
-        yield unit, list(events)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The rows come through a cursor, which is planned for its first tenth unless told that all will be read.
+        cursor.execute("set local cursor_tuple_fraction = 1")
+        rows = map(Seen._make, stored.values_list(*FIELDS).iterator(chunk_size=CHUNK))
+        for unit, events in groupby(rows, key=lambda event: event.unit):
+            yield unit, list(events)

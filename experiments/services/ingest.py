@@ -37,6 +37,7 @@ as select {COLUMNS} from experiments_event with no data
 """  # noqa: S608 - our own column names
 _TAKE = f"insert into experiments_event ({COLUMNS}) select {COLUMNS} from experiments_staged on conflict do nothing"  # noqa: S608
 _SEEN_BESIDE = "select id, day from experiments_event where id = any(%s) and day = any(%s::date[])"
+NULL = r"\N"
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -105,9 +106,10 @@ def ingest(events: Sequence[EventInput], received_at: datetime) -> IngestResult:
     usable: dict[str, str] = {}
     days: dict[str, date] = {}
     rejected: list[Rejection] = []
+    arrived = received_at.isoformat()
     for index, event in enumerate(events):
         try:
-            line = _line(event, book, received_at)
+            line = _line(event, book, arrived)
         except Refused as refusal:
             rejected.append(Rejection(index, event.id, refusal.field, refusal.message))
         else:
@@ -171,24 +173,28 @@ def _refusal(experiment: Experiment) -> str | None:
     return None
 
 
-def _line(event: EventInput, book: Mapping[str, Entry], received_at: datetime) -> str:
+def _line(event: EventInput, book: Mapping[str, Entry], received_at: str) -> str:
+    """The event as a line of COPY's text format, in the order of COLUMNS."""
     entry = _entry(event, book)
+    # Only these four can hold a backslash, a tab or the end of a line.
+    id_, unit, currency = (text and text.translate(_ESCAPES) for text in (event.id, event.unit, event.currency))
+    properties = json.dumps(event.properties, ensure_ascii=False, allow_nan=False) if event.properties else "{}"
     fields = (
-        event.id,
+        id_,
         event.day.isoformat(),
         event.kind,
-        entry and entry.id,
+        None if entry is None else str(entry.id),
         _arm(event, entry),
-        event.unit,
+        unit,
         event.occurred_at.isoformat(),
-        received_at.isoformat(),
-        event.value,
-        event.margin,
-        event.currency,
-        event.is_bot,
-        json.dumps(event.properties, ensure_ascii=False, allow_nan=False),
+        received_at,
+        None if event.value is None else str(event.value),
+        None if event.margin is None else str(event.margin),
+        currency,
+        "t" if event.is_bot else "f",
+        properties.translate(_ESCAPES),
     )
-    return "\t".join(r"\N" if value is None else str(value).translate(_ESCAPES) for value in fields) + "\n"
+    return "\t".join([NULL if value is None else value for value in fields]) + "\n"
 
 
 def _entry(event: EventInput, book: Mapping[str, Entry]) -> Entry | None:
@@ -204,11 +210,11 @@ def _entry(event: EventInput, book: Mapping[str, Entry]) -> Entry | None:
     return entry
 
 
-def _arm(event: EventInput, entry: Entry | None) -> int | None:
+def _arm(event: EventInput, entry: Entry | None) -> str | None:
     if event.arm is None:
         return None
     if entry is None:
         raise Refused("arm", "names an arm without an experiment.")
     if event.arm not in entry.arms:
         raise Refused("arm", f"experiment {event.experiment!r} has no arm {event.arm!r}.")
-    return entry.arms[event.arm]
+    return str(entry.arms[event.arm])
