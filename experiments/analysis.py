@@ -97,7 +97,7 @@ class AnalysisSettings:
 
 
 def analyse_arms(arms: Sequence[ArmData], *, settings: AnalysisSettings) -> dict[str, Any]:
-    """Results of an experiment as JSON-safe data (the shape is in docs/events.md). Control: the first arm if none is.
+    """Results of an experiment as JSON-safe data (docs/events.md names the parts). Control: the first arm if none is.
 
     Raises ValueError for fewer than two arms, or a proportion whose column is not 0/1.
     """
