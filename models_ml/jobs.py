@@ -20,7 +20,8 @@ from models_ml.nn.loading import LoadedModel, load, set_threads
 # Small, so that the page moves candidate by candidate on a CPU and a cancel is noticed soon.
 BATCH = 4
 
-_loaded: dict[str, tuple[LoadedModel, int]] = {}
+# By place and registered hash: a folder whose files were exchanged is loaded anew.
+_loaded: dict[tuple[str, str], LoadedModel] = {}
 
 OnBatch = Callable[[Sequence[Mapping[str, Any]]], None]
 
@@ -71,14 +72,20 @@ def generate_candidates(
 def model() -> tuple[LoadedModel, int]:
     """The model in use and the id of its registered version. Raises Unavailable with the loader's sentence."""
     services.ensure_starter_registered()
-    location = queries.model_to_load()
-    if location not in _loaded:
-        set_threads(settings.COPYLIFT_TORCH_THREADS)
-        try:
-            loaded = load(location)
-        except ModelFolderError as problem:
-            raise errors.Unavailable(f"The model cannot be loaded: {problem}.", code="model_unavailable") from problem
-        version = services.register_in_use(location=location, content_hash=loaded.hash, name=loaded.id)
+    location, production = queries.model_to_load(), queries.production_model()
+    key = (location, production.content_hash if production else "")
+    if key not in _loaded:
+        loaded = _load(location)
         _loaded.clear()
-        _loaded[location] = (loaded, version.pk)
-    return _loaded[location]
+        _loaded[key] = loaded
+    loaded = _loaded[key]
+    version = services.register_in_use(location=location, content_hash=loaded.hash, name=loaded.id)
+    return loaded, version.pk
+
+
+def _load(location: str) -> LoadedModel:
+    set_threads(settings.COPYLIFT_TORCH_THREADS)
+    try:
+        return load(location)
+    except ModelFolderError as problem:
+        raise errors.Unavailable(f"The model cannot be loaded: {problem}.", code="model_unavailable") from problem

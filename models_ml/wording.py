@@ -38,8 +38,9 @@ def _card(card: Mapping[str, Any]) -> Iterator[Line]:
         stage = card.get("stages", {}).get(name)
         if stage:
             yield Line(label, _stage(stage))
-    if seconds := card.get("seconds"):
-        words = {"minutes": number_format(seconds / 60, 1), "device": card.get("device", "?")}
+    seconds = card.get("seconds")
+    if isinstance(seconds, int | float):
+        words = {"minutes": _rounded(seconds / 60, 1), "device": card.get("device", "?")}
         yield Line(_("Trained"), _("in %(minutes)s minutes on %(device)s") % words)
     if seed := card.get("plan", {}).get("seed"):
         yield Line(_("Seed"), str(seed))
@@ -68,9 +69,14 @@ def _figure(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, float) and 0 <= value <= 1:
-        return f"{number_format(100 * value, 1)} %"
-    return number_format(value, 2 if isinstance(value, float) else 0, force_grouping=True)
+        return f"{_rounded(100 * value, 1)} %"
+    return _rounded(value, 2 if isinstance(value, float) else 0)
 
 
 def _count(value: Any) -> str:
     return number_format(value, 0, force_grouping=True) if isinstance(value, int) else "?"
+
+
+def _rounded(value: float, digits: int) -> str:
+    # Django's own formatting cuts digits off instead of rounding.
+    return number_format(round(value, digits), digits, force_grouping=True)

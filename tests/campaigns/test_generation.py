@@ -243,7 +243,25 @@ def test_a_job_that_comes_after_the_launch_writes_nothing() -> None:
     assert (Copy.objects.count(), status(campaign)) == (before, "running")
 
 
-def test_the_task_settles_a_campaign_whose_job_ended_elsewhere() -> None:
+def test_the_task_lets_the_real_model_write_and_settles_the_campaign() -> None:
+    from campaigns.tasks import generate_copy
+
+    alice = people.alice()
+    everyone = shop.audiences()[:1]
+    campaign = shop.draft(alice, audiences=everyone)
+    job = services.request_generation(campaign, per_audience=2, actor=alice)
+    generate_copy(str(job.pk))
+    generate_copy(str(job.pk))
+    done = Job.objects.get(pk=job.pk)
+    assert (done.status, done.attempt) == (Status.SUCCEEDED, 1)
+    first, second = Copy.objects.order_by("id")
+    assert first.content_hash != second.content_hash
+    assert "20%" in " ".join(first.filled.values())
+    assert first.provenance["run_seed"] == 1
+    assert status(campaign) == "review"
+
+
+def test_the_task_settles_a_campaign_whose_job_was_cancelled_before() -> None:
     from campaigns.tasks import generate_copy
 
     alice = people.alice()
