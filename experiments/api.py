@@ -12,12 +12,27 @@ from pydantic import Field
 
 from core import errors
 from core.api_auth import KeyAuth
+from core.models import ApiKey, User
 from core.models.access import Scope
 from experiments import queries, schemas, services
 from experiments.models import Experiment
 from experiments.schemas.events import usable_id
 
 router = Router(tags=["experiments"])
+
+
+class ReadAuth(KeyAuth):
+    """A key that may read, or a signed-in member whose role may see experiments, as on the pages."""
+
+    def __call__(self, request: HttpRequest) -> ApiKey | User:
+        """The key or the member; raises Forbidden for a member without the permission."""
+        found = super().__call__(request)
+        if isinstance(found, User) and not found.has_perm("experiments.view_experiment"):
+            raise errors.Forbidden("Your role may not see experiments.")
+        return found
+
+
+READ = ReadAuth(Scope.READ)
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
@@ -63,7 +78,7 @@ def events(request: HttpRequest) -> HttpResponse:
     return answer({"accepted": result.accepted, "duplicates": result.duplicates, "rejected": rejected}, status=202)
 
 
-@router.get("/experiments", auth=KeyAuth(Scope.READ), summary="All experiments")
+@router.get("/experiments", auth=READ, summary="All experiments")
 def experiments(request: HttpRequest, limit: Limit = 100, offset: Offset = 0) -> HttpResponse:
     """Running ones first, then the newest; `total` counts all of them."""
     found = queries.experiment_list()
@@ -71,13 +86,13 @@ def experiments(request: HttpRequest, limit: Limit = 100, offset: Offset = 0) ->
     return answer({"total": found.count(), "limit": limit, "offset": offset, "experiments": page})
 
 
-@router.get("/experiments/{key}", auth=KeyAuth(Scope.READ), summary="One experiment")
+@router.get("/experiments/{key}", auth=READ, summary="One experiment")
 def experiment(request: HttpRequest, key: str) -> HttpResponse:
     """Its state and arms."""
     return answer(describe(queries.experiment_by_key(key)))
 
 
-@router.get("/experiments/{key}/results", auth=KeyAuth(Scope.READ), summary="The newest results")
+@router.get("/experiments/{key}/results", auth=READ, summary="The newest results")
 def results(request: HttpRequest, key: str) -> HttpResponse:
     """The newest analysis. 404 with the code `no_results` where nothing was analysed yet."""
     analysis = queries.latest_analysis(queries.experiment_by_key(key))
