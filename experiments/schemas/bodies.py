@@ -29,6 +29,11 @@ def read_events(request: HttpRequest) -> list[Any]:
 
     Raises UnsupportedMedia, TooLarge, InvalidInput, or status 400 for a body that cannot be read at all.
     """
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        # WSGI gives Django no body without a length; "empty" would send the reader the wrong way.
+        problem = errors.CopyliftError("Send Content-Length: a chunked body is not read.", code="length_required")
+        problem.status = 411
+        raise problem
     if not request.body:
         raise unreadable("the body is empty.")
     content_type = (request.content_type or "").lower()

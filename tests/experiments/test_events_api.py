@@ -305,6 +305,11 @@ def test_media_we_do_not_read(api: Api, content_type: str, headers: dict[str, st
     assert api.post("/events", b"{}", content_type=content_type, **headers).status_code == 415
 
 
+def test_a_chunked_body_is_not_taken_for_an_empty_one(api: Api) -> None:
+    answer = api.post("/events", b"{}", **{"Transfer-Encoding": "chunked"})
+    assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
+
+
 def test_only_a_key_for_events_may_send_them() -> None:
     assert Api("decide", "read").post("/events", click()).status_code == 403
     keyless = Api("events")
