@@ -2,8 +2,7 @@
 
 Pure: no torch, no Django. Two things are peculiar. Facts enter copy through slots only: the model writes `{discount}`,
 the platform fills it (`fill`), and `problems` refuses a digit that came from the model itself. And catalogue text is
-untrusted: the user message has two paragraphs, controlled words first, the shop's own text second, cleaned so that it
-can hold neither a line break nor a chat template's special token.
+untrusted: the user message has two paragraphs, controlled words first, the shop's own text, cleaned, second.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field
 from typing import Any
 
 from models_ml.channels import CHANNELS, PARTS, width
@@ -48,6 +47,11 @@ _FREE_SHIPPING = re.compile(
     r"|包邮|免运费|免邮|运费全免",
     re.IGNORECASE,
 )
+# In Chinese 8折 is the share still to pay, and an amount must be said to come off, else it reads as the price.
+_WRONG_WAY = {
+    ("zh", "percent"): re.compile(r"[减省降]下?\{discount\}"),
+    ("zh", "amount"): re.compile(r"(?<![减省降下惠宜返抵少免])\{discount\}"),
+}
 _NAME_BUCKETS = ((10, "tiny"), (16, "short"), (22, "medium"), (30, "long"))
 
 _CHAT_TOKEN = re.compile(r"<\|?[^<>\n]{1,40}\|?>|<\||\|>|\[/?(INST|SYS)\]|<</?SYS>>", re.IGNORECASE)
@@ -243,6 +247,12 @@ def problems(brief: Brief, candidate: Candidate) -> list[str]:
     found += [f"leaves out {{{slot}}}" for slot in required_slots(brief) if slot not in used]
     if (brief.offer.kind == "free_shipping") != bool(_FREE_SHIPPING.search(text)):
         found.append("free delivery is in the brief or in the copy, not in both")
+    free = [part for part in (candidate.headline, candidate.body) if _FREE_SHIPPING.search(part)]
+    if "threshold" in offered and not all("{threshold}" in part for part in free):
+        found.append("promises free delivery without saying from which order value")
+    wrong_way = _WRONG_WAY.get((brief.language, brief.offer.kind))
+    if wrong_way and wrong_way.search(text):
+        found.append("uses {discount} in a way that would misstate it once it is filled")
     if any(char.isdigit() for char in SLOT_PATTERN.sub("", text)):
         found.append("states a number of its own; numbers come through slots")
     return found
@@ -351,6 +361,7 @@ def _shop_data(brief: Brief) -> str:
     data: dict[str, Any] = {"product": clean(brief.product.name, 120)}
     data |= {clean(key, 30): clean(value, 200) for key, value in list(brief.product.attributes.items())[:12]}
     data |= {"about the audience": clean(brief.audience.description, 300), "brand": clean(brief.brand, 60)}
+    data |= {"theme of the campaign": clean(brief.theme or "", 80)}
     data |= {"brand voice": ", ".join(clean(word, 40) for word in brief.voice[:12])}
     return json.dumps({key: value for key, value in data.items() if value}, ensure_ascii=False)
 
@@ -362,15 +373,11 @@ def _object(name: str, data: object, part: type[Any]) -> dict[str, Any]:
     unknown = next((key for key in data if key not in known), None)
     if unknown is not None:
         raise BriefError(f"{name}.{unknown}", "is not a known field")
-    required = [key for key, spec in known.items() if _is_required(spec)]
+    required = [key for key, spec in known.items() if spec.default is spec.default_factory is MISSING]
     missing = next((key for key in required if key not in data), None)
     if missing is not None:
         raise BriefError(f"{name}.{missing}", "is missing")
     return dict(data)
-
-
-def _is_required(spec: Any) -> bool:
-    return type(spec.default).__name__ == type(spec.default_factory).__name__ == "_MISSING_TYPE"
 
 
 def _choice(name: str, value: object, allowed: tuple[str, ...]) -> None:

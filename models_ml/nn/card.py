@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from models_ml.nn.sampling import Sampling
+
 _CARD = """---
 language: [en, zh]
 library_name: transformers
@@ -23,8 +25,9 @@ template shows the model only the first paragraph of the user message that `mode
 
 ## Limits
 It knows the phrases of its grammar and recombines them; it has no knowledge of the world and cannot chat. It does not
-read product names, descriptions or brand voice: it writes around slots. A category it has not met gets copy without
-lines on use. It follows the audience's traits, not a free description. A person reviews each text before it is shown.
+read product names, descriptions, brand voice or a given theme: it writes around slots. A category it has not met gets
+copy without lines on use. It follows the audience's traits, not a free description. A person reviews each text before
+it is shown.
 
 ## Training
 Preset `{preset}`, seed {seed}, on {device} with {threads} thread(s), {seconds:.0f} s, torch {torch}.
@@ -48,13 +51,14 @@ categories, other audiences, and one in ten of the combinations of audience, tra
 
 ## Measured
 `python -m models_ml.nn.evaluation --briefs {briefs} --n {draws} --seed {evaluation_seed}`
-on {briefs} unseen briefs, half English, half Chinese, {draws} draws each at temperature 0.9, top-p 0.95:
+on {briefs} unseen briefs, half English, half Chinese, {draws} draws each at temperature {temperature}, top-p {top_p}:
 
 | what | figure |
 |---|---|
 {figures}
 
-A figure "of single draws" judges each text as it came; generation draws again for those that fail.
+A figure "of single draws" judges each text as it came; generation draws again for those that fail. Slots that the brief
+does not offer are never drawn. The 8-gram figures count words in English and characters in Chinese, within bodies.
 """
 
 
@@ -75,6 +79,8 @@ def card(record: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         briefs=figures["briefs"],
         draws=figures["draws a brief"],
         evaluation_seed=figures["seed"],
+        temperature=Sampling().temperature,
+        top_p=Sampling().top_p,
         **plan,
     )
 

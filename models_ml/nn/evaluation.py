@@ -19,14 +19,14 @@ from models_ml.brief import Brief, Candidate, ParseFailure, facts, fill, parse, 
 from models_ml.channels import violations
 from models_ml.nn.artifacts import EVALUATION, ModelFolderError, read_record, write_json
 from models_ml.nn.card import card
-from models_ml.nn.generation import continue_prompts, generate, row_seed_of, similarity
+from models_ml.nn.generation import continue_prompts, generate, row_seed_of, similarity, untidy
 from models_ml.nn.grammar.corpus import examples, unseen_briefs
 from models_ml.nn.loading import SHIPPED, LoadedModel, load, set_threads
 from models_ml.nn.progress import never
 from models_ml.nn.prompting import prompt_of
 from models_ml.nn.sampling import Sampling
 
-CHECKS = ("parses", "fits the channel", "names the product", "carries offer and facts")
+CHECKS = ("parses", "fits the channel", "names the product", "carries offer and facts", "reads clean")
 _BATCH = 32
 
 
@@ -59,8 +59,8 @@ def draw_texts(loaded: LoadedModel, briefs: Sequence[Brief], n: int, seed: int) 
         part = jobs[start : start + _BATCH]
         seeds = [row_seed_of(seed, prompt, draw) for _, prompt, draw in part]
         answers = continue_prompts(loaded, [prompt for _, prompt, _ in part], seeds, Sampling(), never)
-        for (index, prompt, _), (answer, _tokens) in zip(part, answers, strict=True):
-            texts[index].append(prompt.opening + answer)
+        for (index, _, _), (answer, _tokens) in zip(part, answers, strict=True):
+            texts[index].append(answer)
     return texts
 
 
@@ -77,6 +77,7 @@ def checks(brief: Brief, text: str) -> dict[str, bool]:
         "fits the channel": filled is not None and not violations(brief.channel, filled),
         "names the product": "{product}" in candidate.headline + candidate.body,
         "carries offer and facts": not found,
+        "reads clean": not untidy(brief.language, candidate),
     }
 
 
@@ -145,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--briefs", type=int, default=200)
     parser.add_argument("--n", type=int, default=8, help="draws a brief")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--no-recital", action="store_true", help="leave out the 8-gram share (makes the corpus again)")
     parser.add_argument("--write", action="store_true", help="write evaluation.json and the card into the folder")
     options = parser.parse_args(arguments)
     set_threads()
@@ -152,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         loaded = load(options.model)
         figures = evaluate(loaded, briefs=options.briefs, n=options.n, seed=options.seed)
         figures["greedy is stable"] = greedy_is_stable(loaded)
-        if Path(options.model).is_dir():
+        if Path(options.model).is_dir() and not options.no_recital:
             figures["8-grams also in the training text"] = recited(loaded, Path(options.model), briefs=options.briefs)
     except ModelFolderError as error:
         sys.stderr.write(f"{error}\n")

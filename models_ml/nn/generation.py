@@ -9,14 +9,15 @@ gets another draw, up to a bound.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
-from models_ml.brief import Brief, Candidate, ParseFailure, clean, facts, fill, parse, problems, slots
+from models_ml.brief import SLOT_PATTERN, Brief, Candidate, ParseFailure, clean, facts, fill, parse, problems, slots
 from models_ml.channels import violations
 from models_ml.nn.loading import LoadedModel
 from models_ml.nn.progress import ShouldStop, never
@@ -24,6 +25,7 @@ from models_ml.nn.prompting import Prompt, prompt_of
 from models_ml.nn.sampling import Sampling, SeededSampler
 
 _SPARE_DRAWS = 8
+_FOREIGN = {"en": r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]", "zh": r"[A-Za-z]{4}"}  # slots and "App" are no words
 _LEAST_ROOM = 64  # tokens an answer needs
 
 
@@ -183,8 +185,7 @@ def _batch(
     for (job, draw), row_seed, (text, new_tokens) in zip(
         draws, seeds, outputs if not should_stop() else (), strict=False
     ):
-        whole = job.prompt.opening + text
-        verdict = judge(job.brief, whole, job.values)
+        verdict = judge(job.brief, text, job.values)
         if isinstance(verdict, Candidate) and _is_twin(job, verdict, sampling):
             verdict = ("is a twin of another candidate",)
         if isinstance(verdict, Candidate):
@@ -192,10 +193,10 @@ def _batch(
                 loaded.id, loaded.hash, job.prompt.hash, seed, row_seed, draw, sampling, slots(job.brief),
                 job.prompt_tokens, new_tokens,
             )  # fmt: skip
-            job.accepted.append(RawCandidate(job.index, verdict, whole, provenance))
+            job.accepted.append(RawCandidate(job.index, verdict, text, provenance))
             new.append(job.accepted[-1])
         elif on_reject is not None:
-            on_reject(Rejection(job.index, whole, verdict))
+            on_reject(Rejection(job.index, text, verdict))
     return new
 
 
@@ -248,7 +249,7 @@ def _config(loaded: LoadedModel, room: int) -> GenerationConfig:
 
 
 def judge(brief: Brief, text: str, values: Mapping[str, str]) -> Candidate | tuple[str, ...]:
-    """The candidate in `text`, or the reasons to refuse it."""
+    """The candidate in `text`, under the brief's theme where it fixes one, or the reasons to refuse it."""
     candidate = parse(text)
     if isinstance(candidate, ParseFailure):
         return (candidate.reason,)
@@ -256,11 +257,22 @@ def judge(brief: Brief, text: str, values: Mapping[str, str]) -> Candidate | tup
     if not reasons:
         filled = {part: fill(value, values) for part, value in candidate.parts().items()}
         reasons = [str(violation) for violation in violations(brief.channel, filled)]
-    if "\ufffd" in text:
-        reasons.append("holds a broken character")
-    if brief.theme and candidate.theme != clean(brief.theme, 80):
-        reasons.append("changes the theme that was given")
-    return tuple(reasons) or candidate
+    reasons += untidy(brief.language, candidate)
+    return tuple(reasons) or replace(candidate, theme=clean(brief.theme or candidate.theme, 80))
+
+
+def untidy(language: str, candidate: Candidate) -> list[str]:
+    """What no reader should see, in sentences: broken characters, holes, repeats, the other language."""
+    text = SLOT_PATTERN.sub("x", "\n".join([candidate.theme, *candidate.parts().values()]))
+    found = ["holds a broken character"] if "\ufffd" in text else []
+    if re.search(r" {2}| [.,!?]|[:,](\n|$)", text):
+        found.append("has a hole in a sentence")
+    if re.search(_FOREIGN[language], text):
+        found.append("mixes the languages")
+    sentences = [sentence.strip() for sentence in re.split(r"[.!?。！？]", candidate.body) if len(sentence.strip()) > 1]
+    if len(set(sentences)) < len(sentences):
+        found.append("says a sentence twice")
+    return found
 
 
 def _is_twin(job: _Job, candidate: Candidate, sampling: Sampling) -> bool:

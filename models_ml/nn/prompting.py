@@ -7,19 +7,18 @@ from dataclasses import dataclass
 
 from jinja2.exceptions import TemplateError
 
-from models_ml.brief import SLOTS, Brief, clean, messages, slots
+from models_ml.brief import SLOTS, Brief, messages, slots
 from models_ml.nn.loading import LoadedModel
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """The text to continue. `opening` is the part of the answer that is given (a theme the brief fixes).
+    """The text to continue.
 
     `banned` are tokens the answer may not hold: the slots that the brief does not offer, where a slot is one token.
     """
 
     text: str
-    opening: str
     banned: tuple[int, ...]
 
     @property
@@ -29,17 +28,16 @@ class Prompt:
 
 
 def prompt_of(loaded: LoadedModel, brief: Brief) -> Prompt:
-    """The prompt for a brief. A fixed theme becomes the answer's first line, so every model follows it."""
-    opening = f"theme: {clean(brief.theme, 80)}" if brief.theme else ""
+    """The prompt for a brief, by the model's chat template or as plain text."""
     chat, banned = messages(brief), _banned(loaded, brief)
     if not loaded.has_chat_template:
-        return Prompt("\n\n".join([*(message["content"] for message in chat), opening]), opening, banned)
+        return Prompt("\n\n".join([*(message["content"] for message in chat), ""]), banned)
     try:
         text = _templated(loaded, chat)
     except TemplateError:  # some templates refuse a system message: its rules then open the user's
         merged = "\n\n".join(message["content"] for message in chat)
         text = _templated(loaded, [{"role": "user", "content": merged}])
-    return Prompt(text + opening, opening, banned)
+    return Prompt(text, banned)
 
 
 def _banned(loaded: LoadedModel, brief: Brief) -> tuple[int, ...]:

@@ -19,8 +19,8 @@ from transformers import LogitsProcessor
 class Sampling:
     """How tokens are drawn. Temperature 0 is greedy. `max_similarity`: share of common trigrams that makes a twin."""
 
-    temperature: float = 0.9
-    top_p: float = 0.95
+    temperature: float = 0.8
+    top_p: float = 0.9
     top_k: int = 50
     max_new_tokens: int = 224
     max_similarity: float = 0.9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from transformers import PreTrainedTokenizerFast
@@ -72,16 +72,20 @@ def bf16_pays() -> bool:
 
 def seconds_a_step(stage: Stage, preset: Preset, tokenizer: PreTrainedTokenizerFast) -> float:
     """Seconds one step takes here, from a few steps on a throwaway model (the first warms up and does not count)."""
-    model = build(preset, tokenizer, seed=0).train()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model: Any = build(preset, tokenizer, seed=0).train()
+    model.to(device)
     optimiser = torch.optim.AdamW(model.parameters())
     rows = stage_data(stage, preset, tokenizer, steps=_TIMED_STEPS, seed=0).rows.rows
     size, pad = batch_size(stage, preset), PadRight(int(tokenizer.pad_token_id))
     started = time.monotonic()
     for step in range(len(rows) // size):
         started = time.monotonic() if step == 1 else started
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16_pays()):
-            loss = model(**pad(rows[step * size : (step + 1) * size])).loss
+        batch = {name: value.to(device) for name, value in pad(rows[step * size : (step + 1) * size]).items()}
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16_pays()):
+            loss = model(**batch).loss
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
+        loss.item()  # waits for the device
     return (time.monotonic() - started) / max(1, len(rows) // size - 1)

@@ -162,7 +162,7 @@ def test_orders_hidden_in_shop_text_stay_one_line_of_data() -> None:
 
 
 def test_a_token_cannot_be_put_together_by_taking_another_out() -> None:
-    assert clean("<|im_<|x|>start|>", 50) == "<|im_ start|>".replace("<|im_ start|>", "")
+    assert clean("<|im_<|x|>start|>", 50) == "im_ start"
 
 
 @given(st.text(max_size=200))
@@ -263,6 +263,31 @@ def test_a_candidate_that_follows_has_no_problems() -> None:
 def test_departures_are_told(changes: dict[str, Any], body: str, problem: str) -> None:
     found = problems(brief(**changes), Candidate("t", "{product}", body, "Go"))
     assert any(sentence.startswith(problem) for sentence in found), found
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text", "stated"),
+    [
+        ("percent", "8折", "{product}享{discount}", True),
+        ("percent", "8折", "{product}立减{discount}", False),
+        ("percent", "8折", "省下{discount}", False),
+        ("amount", "50元", "立减{discount}", True),
+        ("amount", "50元", "为你省{discount}", True),
+        ("amount", "50元", "{discount}带走{product}", False),
+        ("amount", "50元", "{product}{discount}", False),
+    ],
+)
+def test_a_chinese_discount_cannot_be_turned_into_another_fact(kind: str, value: str, text: str, stated: bool) -> None:
+    offered = brief(language="zh", offer=Offer(kind, value), code="", deadline=False)
+    found = problems(offered, Candidate("题", "{product}", text, "去"))
+    assert bool(found) is not stated
+
+
+def test_free_delivery_from_a_value_is_never_promised_without_it() -> None:
+    offered = brief(offer=Offer("free_shipping", "$50"), code="", deadline=False)
+    assert problems(offered, Candidate("t", "{product}", "Free delivery over {threshold}.", "Go")) == []
+    loose = Candidate("t", "{product} ships free", "Free delivery over {threshold}.", "Go")
+    assert problems(offered, loose) == ["promises free delivery without saying from which order value"]
 
 
 @pytest.mark.parametrize("text", ["with free delivery", "ships free", "{product}包邮", "免运费到家", "运费全免"])
