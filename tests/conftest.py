@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db.backends.base.operations import BaseDatabaseOperations
 
 from core.embedded import paths, process, urls
 from core.embedded.lock import Lock, Owner
@@ -93,3 +95,20 @@ def chromium() -> str:
     if found is None:
         pytest.skip(NO_BROWSER)
     return found
+
+
+# --- really committed data --------------------------------------------------------------------------------------
+@pytest.fixture(scope="session", autouse=True)
+def tables_can_be_emptied() -> Iterator[None]:
+    """Let the end of a `transaction=True` test empty the audit trail, which refuses it to everyone else.
+
+    Triggers rest in the session that empties the tables, for that statement only; the tests' user may do that.
+    """
+    plain = BaseDatabaseOperations.execute_sql_flush
+
+    def empty(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
+        plain(self, ["SET session_replication_role = replica", *sql_list, "SET session_replication_role = DEFAULT"])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", empty)
+        yield

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, ValidationError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 
 from core import errors
@@ -55,6 +56,10 @@ def from_exception(exception: Exception) -> errors.CopyliftError:
             return errors.InvalidInput(str(exception) or errors.InvalidInput.title)
         case ValidationError():
             return errors.InvalidInput(problems=from_django(exception))
+        case OperationalError() | InterfaceError():
+            # The database is away or restarting: a client that comes again in a moment loses nothing.
+            logger.warning("the database does not answer", exc_info=exception)
+            return errors.Unavailable("The database does not answer at the moment.", retry_after=2)
         case _:
             logger.error("unhandled exception", exc_info=exception)
             failure = errors.CopyliftError("Something went wrong on our side. The request id finds it in the log.")

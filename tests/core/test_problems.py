@@ -6,6 +6,7 @@ import json
 
 import pytest
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
+from django.db import OperationalError
 from django.http import Http404
 from django.test import Client
 
@@ -41,6 +42,7 @@ def test_headers_that_a_status_asks_for() -> None:
         (RequestDataTooBig(), 413, "too_large"),
         (ValidationError({"name": ["too long"]}), 422, "invalid_input"),
         (errors.Conflict(code="already_running"), 409, "already_running"),
+        (OperationalError("server closed the connection"), 503, "unavailable"),
     ],
 )
 def test_other_exceptions_become_ours(raised: Exception, status: int, code: str) -> None:

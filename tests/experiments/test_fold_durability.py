@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +21,7 @@ from experiments.services import fold as folding
 from experiments.services import partitions
 from tests.experiments.shop import event, exposure, fold, later, now, running, send
 
-pytestmark = pytest.mark.usefixtures("committed")
-TRUNCATING = "alter table core_auditentry {} trigger core_audit_no_truncate"
-
-
-@pytest.fixture
-def guard_of_the_audit_trail(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """After the tables were emptied, forbid it again."""
-    yield
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(TRUNCATING.format("enable"))
-
-
-@pytest.fixture
-def committed(guard_of_the_audit_trail: None, transactional_db: None) -> Iterator[None]:
-    """Really committed data. The tables are emptied at the end, the audit trail too, which otherwise refuses it."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute(TRUNCATING.format("disable"))
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def in_threads(*works: Callable[[], Any]) -> list[Any]:
