@@ -133,8 +133,9 @@ def approved_copies(campaign: Campaign, audience: Audience) -> list[Copy]:
 
 def audiences_without_approved(campaign: Campaign) -> list[Audience]:
     """The audiences for which nothing is approved yet."""
-    have = Copy.objects.filter(campaign=campaign, status=CopyStatus.APPROVED).values("audience_id")
-    return [audience for audience in ordered_audiences(campaign) if not have.filter(audience=audience).exists()]
+    approved = Copy.objects.filter(campaign=campaign, status=CopyStatus.APPROVED)
+    have = set(approved.values_list("audience_id", flat=True))
+    return [audience for audience in ordered_audiences(campaign) if audience.pk not in have]
 
 
 def waiting_for(reviewer: User) -> QuerySet[Copy]:
@@ -164,7 +165,7 @@ def decide(key: str, *, unit: str, attributes: Mapping[str, Any]) -> dict[str, A
     the content is what the shop shows today. Raises NotFound for an unknown campaign.
     """
     links = CampaignExperiment.objects.filter(campaign__key=key).order_by("position")
-    found = list(links.values_list("audience__key", "audience__rule", "experiment__key"))
+    found = list(links.values_list("audience__key", "rule", "experiment__key"))
     for audience, rule, experiment in found:
         if rules.matches(rule, attributes):
             decision = experiments.decide(experiment, [unit])[0].to_dict()

@@ -1,4 +1,4 @@
-"""Long work of campaigns: writing copy, on the queue of the machine that has the model."""
+"""Long work of campaigns: writing copy, on the queue of the machine that has the model; and the sweep after it."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ def generate_copy(job_id: str) -> None:
     campaign = Campaign.objects.filter(pk=job_by_id(job_id).arguments["campaign"]).first()
     if campaign is not None:
         services.settle_campaign(campaign)
+
+
+@shared_task(name="campaigns.settle_campaigns", ignore_result=True)
+def settle_campaigns() -> int:
+    """Bring in line every campaign whose job ended without its task. For the beat; cheap where there is none."""
+    return services.settle_generating()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -101,7 +103,10 @@ class Campaign(models.Model):
 
 
 class CampaignExperiment(models.Model):
-    """The experiment of one audience of a launched campaign. `position` is the order in which audiences are tried."""
+    """The experiment of one audience of a launched campaign. `position` is the order in which audiences are tried.
+
+    `rule` is the audience's as it stood at the launch: changing the audience later must move nobody.
+    """
 
     campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="experiment_links", verbose_name=_("campaign"))
     audience = models.ForeignKey(Audience, models.PROTECT, related_name="experiment_links", verbose_name=_("audience"))
@@ -109,6 +114,7 @@ class CampaignExperiment(models.Model):
         Experiment, models.PROTECT, related_name="campaign_link", verbose_name=_("experiment")
     )
     position = models.PositiveSmallIntegerField(_("position"))
+    rule: models.JSONField[list[dict[str, Any]]] = models.JSONField(_("rule at the launch"), default=list, blank=True)
 
     class Meta:
         verbose_name = _("campaign experiment")

@@ -10,7 +10,7 @@ from campaigns.services.generation import (
 from campaigns.services.launching import finish_campaign, launch_campaign
 from campaigns.services.prices import record_price
 from campaigns.services.reviews import approve_copy, edit_copy, refill_copy, reject_copy
-from campaigns.services.settling import settle_campaign
+from campaigns.services.settling import settle_campaign, settle_generating
 
 __all__ = [
     "Writer",
@@ -26,6 +26,7 @@ __all__ = [
     "request_generation",
     "set_control",
     "settle_campaign",
+    "settle_generating",
     "store_candidate",
     "submit_copy",
     "write_copy",

@@ -101,7 +101,7 @@ def _experiment(
         _refuse("too_many_copies", f"{audience.name_en} has {len(copies)} approved copies; {MOST_COPIES} at most.")
     made = experiments.create_experiment(
         key=experiment_key(campaign, audience),
-        name=f"{campaign.name}: {audience.name_en}",
+        name=f"{campaign.name}: {audience.name_en}"[:200],
         hypothesis=f"At least one new {campaign.get_channel_display()} text sells more to {audience.name_en} "
         "than what is shown today.",
         arms=[
@@ -116,7 +116,9 @@ def _experiment(
         planned_units=planned_units,
         planned_end=_end_of(campaign),
     )
-    CampaignExperiment.objects.create(campaign=campaign, audience=audience, experiment=made, position=position)
+    CampaignExperiment.objects.create(
+        campaign=campaign, audience=audience, experiment=made, position=position, rule=audience.rule
+    )
     return experiments.start_experiment(made, actor=actor)
 
 

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from campaigns import lifecycle, queries
 from campaigns.models import Campaign, Copy
+from campaigns.models.campaign import CampaignStatus
 from core import audit
 
 
@@ -26,3 +27,12 @@ def settle_campaign(campaign: Campaign) -> str:
         audit.record(f"campaign.{wanted}", campaign, actor=None)
         return wanted
     return status
+
+
+def settle_generating() -> int:
+    """Settle every campaign that is said to be written for; how many were not any more.
+
+    A job may end without its task: cancelled while it waited, or given up after its worker died too often.
+    """
+    generating = Campaign.objects.filter(status=CampaignStatus.GENERATING)
+    return sum(settle_campaign(campaign) != CampaignStatus.GENERATING for campaign in generating)

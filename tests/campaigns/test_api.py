@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from campaigns import services
-from campaigns.models import Campaign
+from campaigns.models import Audience, Campaign
 from core.services.api_keys import issue_api_key, revoke_api_key
 from experiments.models import Event, Experiment
 from tests import people
@@ -58,6 +58,12 @@ def test_the_same_unit_gets_the_same_arm_as_from_decide(client: Client) -> None:
             headers={"Authorization": f"Bearer {secret}"},
         ).json()
         assert {name: ours[name] for name in theirs} == theirs
+
+
+def test_an_audience_changed_after_the_launch_moves_nobody(client: Client) -> None:
+    shop.launched()
+    Audience.objects.filter(key="students").update(rule=[])
+    assert post(client, {"unit": "u-1"}).json()["audience"] == "everyone"
 
 
 def test_nobody_fits(client: Client) -> None:

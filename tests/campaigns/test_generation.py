@@ -270,3 +270,16 @@ def test_the_task_settles_a_campaign_whose_job_was_cancelled_before() -> None:
     jobs.cancel_job(job, actor=alice)
     generate_copy(str(job.pk))
     assert status(campaign) == "draft"
+
+
+def test_the_sweep_frees_a_campaign_whose_job_ended_without_its_task() -> None:
+    from campaigns.tasks import settle_campaigns
+
+    alice = people.alice()
+    campaign = shop.draft(alice)
+    job = services.request_generation(campaign, per_audience=1, actor=alice)
+    assert settle_campaigns() == 0
+    assert status(campaign) == "generating"
+    Job.objects.filter(pk=job.pk).update(status="failed")
+    assert settle_campaigns() == 1
+    assert status(campaign) == "draft"

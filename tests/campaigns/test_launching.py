@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from campaigns import queries, services
-from campaigns.models import Campaign, CampaignExperiment, Copy
+from campaigns.models import Audience, Campaign, CampaignExperiment, Copy
 from core import errors
 from core.models import User
 from core.roles import Role
@@ -64,6 +64,14 @@ def test_each_audience_gets_a_running_experiment_with_a_control() -> None:
     assert second.content["body"] != first.content["body"]
     links = queries.links_of(campaign)
     assert [(link.audience.key, link.position) for link in links] == [("students", 0), ("everyone", 1)]
+
+
+def test_the_longest_names_fit() -> None:
+    alice = people.alice()
+    everyone = Audience.objects.create(key="e" * 40, name_en="E" * 80)
+    campaign = shop.ready(alice, people.bob(), key="k" * 38, name="N" * 120, audiences=[everyone])
+    (made,) = services.launch_campaign(campaign, actor=alice)
+    assert (len(made.key), len(made.name)) == (80, 200)
 
 
 def test_rejected_and_waiting_copy_is_no_arm() -> None:
