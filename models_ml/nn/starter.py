@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,10 +85,9 @@ def train_starter(
     tokenizer = _tokenizer(PRESETS[preset], seed)
     plan = _plan(out / "work", preset, seed, tokenizer, minutes=minutes, steps=steps)
     run = _Run(plan, PRESETS[preset], out / "work", tokenizer, on_progress, should_stop, resume)
-    started = time.monotonic()
     model = build(run.preset, tokenizer, seed=seed)
     stages = {stage: _run_stage(run, model, stage) for stage in STAGES}
-    record = _record(run, model, stages, seconds=time.monotonic() - started)
+    record = _record(run, model, stages)
     _save(out, model, tokenizer, record)
     on_progress(1.0, "saved", f"saved to {out}", {})
     return record
@@ -195,9 +193,7 @@ def _save_weights(path: Path, model: PreTrainedModel) -> None:
     save_file(own, str(path))  # the head is tied to the embedding, which safetensors refuses to store twice
 
 
-def _record(
-    run: _Run, model: PreTrainedModel, stages: Mapping[Stage, dict[str, Any]], seconds: float
-) -> dict[str, Any]:
+def _record(run: _Run, model: PreTrainedModel, stages: Mapping[Stage, dict[str, Any]]) -> dict[str, Any]:
     return {
         "recipe": RECIPE,
         "plan": asdict(run.plan),
@@ -205,7 +201,7 @@ def _record(
         "parameters": parameter_count(model),
         "vocabulary": len(run.tokenizer),
         "stages": dict(stages),
-        "seconds": round(seconds, 1),
+        "seconds": round(sum(stage["seconds"] for stage in stages.values()), 1),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
