@@ -26,6 +26,8 @@ is_worker = "celery" in {program.name, program.parent.name}
 
 app = Celery("copylift", fixups=None if is_worker else [], task_cls="celery.contrib.django.task:DjangoTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# "Current" is a matter of the thread; a web server answers from threads that never saw this module being imported.
+app.set_default()
 app.autodiscover_tasks(["core", "experiments", "models_ml", "campaigns"])
 
 SIGN_EVERY_SECONDS = 4
