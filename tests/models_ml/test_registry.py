@@ -10,6 +10,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from core import errors
 from core.models import AuditEntry
@@ -121,6 +122,8 @@ def test_the_chosen_model_wins_over_the_one_in_production(settings: Any) -> None
 
 
 def test_words_of_a_card() -> None:
+    # A page test in another language may have left it active.
+    translation.activate("en")
     card = {
         "parameters": 4722304,
         "stages": {"tune": {"texts": 20928, "steps": 654}},
