@@ -73,6 +73,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "core.sweep_jobs", "schedule": 5.0, "options": {"expires": 10}},
     "fold-events": {"task": "experiments.fold_events", "schedule": 3.0, "options": {"expires": 6, "queue": "ingest"}},
     "refresh-analyses": {"task": "experiments.refresh_analyses", "schedule": 5.0, "options": {"expires": 10}},
+    "settle-campaigns": {"task": "campaigns.settle_campaigns", "schedule": 30.0, "options": {"expires": 60}},
     "keep-partitions": {"task": "experiments.keep_partitions", "schedule": 3600.0},
 }
 

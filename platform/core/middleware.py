@@ -57,10 +57,11 @@ class MemberLanguageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Serve in the member's language."""
         language = getattr(request.user, "language", "")
-        if language in dict(settings.LANGUAGES):
-            translation.activate(language)
+        if language not in dict(settings.LANGUAGES):
+            return self.get_response(request)
+        with translation.override(language):
             request.LANGUAGE_CODE = translation.get_language()
-        return self.get_response(request)
+            return self.get_response(request)
 
 
 class ProblemMiddleware:
