@@ -80,6 +80,7 @@ class Play:
     ends: str
     per_audience: int
     seed: int
+    traffic_seed: int
     approve: int
     reject_reason: str
     edit: dict[str, str]
@@ -238,6 +239,7 @@ def _play(entry: Entry, ends: str) -> Play:
         ends=ends,
         per_audience=_at_least(entry, "per_audience", 1),
         seed=entry.whole("seed"),
+        traffic_seed=entry.whole("traffic_seed"),
         approve=entry.whole("approve"),
         reject_reason=entry.text("reject_reason", longest=500, needed=False),
         edit=entry.table("edit"),

@@ -49,9 +49,18 @@ class Director:
     _said: dict[str, str] = field(default_factory=dict)
 
     def turn(self) -> bool:
-        """Take each campaign one step on, in the order of the data; whether anything moved."""
-        moved = [self._step(data) for data in self.shop.campaigns if not self.stopping()]
-        return any(moved)
+        """Take each campaign one step on, in the order of the data; whether anything moved.
+
+        Live traffic, which takes its time, comes when nothing else can be done.
+        """
+        live = [data for data in self.shop.campaigns if self._is_live(data)]
+        moved = [self._step(data) for data in self.shop.campaigns if data not in live and not self.stopping()]
+        return any(moved) or any(self._step(data) for data in live if not self.stopping())
+
+    @staticmethod
+    def _is_live(data: CampaignData) -> bool:
+        running = Campaign.objects.filter(key=data.key, status=CampaignStatus.RUNNING)
+        return bool(data.play.shoppers_a_minute) and running.exists()
 
     def done(self) -> bool:
         """Whether every campaign has arrived and live traffic is through its plan."""
@@ -130,7 +139,9 @@ class Director:
     def _play(self, campaign: Campaign, play: Play) -> bool:
         say = partial(self._line, campaign)
         if not self.traffic.is_through(campaign, play):
-            return self.traffic.send(campaign, play, say=say)
+            moved = self.traffic.send(campaign, play, say=say)
+            if not self.traffic.is_through(campaign, play):
+                return moved
         if play.ends != "finished":
             return self._tell(campaign, "its plan is full; live traffic has ended. The experiments still run.")
         self._wait_for_fold(campaign, play)

@@ -76,7 +76,7 @@ class Traffic:
         still_running = StillRunning(campaign)
         played = play(
             self.shop,
-            seed=wanted.seed,
+            seed=wanted.traffic_seed,
             shoppers=min(part, wanted.shoppers - first),
             first=first,
             campaign=campaign.key,
@@ -113,12 +113,15 @@ def _silent(_progress: Progress) -> None:
 
 
 def _teller(say: Callable[[str], None], first: int, total: int) -> Callable[[Progress], None]:
-    """A line for each part that is through."""
+    """A line once a part is through; the blocks of a part come back together, so several are told of its end."""
+    told = False
 
     def tell(now: Progress) -> None:
-        if now.shoppers >= now.total:
+        nonlocal told
+        if now.shoppers >= now.total and not told:
+            told = True
             each = now.shoppers / now.seconds if now.seconds else 0.0
-            say(f"{first + now.shoppers} of {total} shoppers, {now.events} events, {each:.0f} shoppers a second.")
+            say(f"{first + now.shoppers} of {total} shoppers, {each:.0f} a second.")
 
     return tell
 

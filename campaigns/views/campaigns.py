@@ -22,13 +22,12 @@ from campaigns.models import Brand, Campaign, Product
 from campaigns.models.campaign import CampaignStatus
 from campaigns.views import reads
 from campaigns.views.home import review_url
-from core import audit, dispatch, errors
+from core import dispatch, errors
 from core import queries as core_queries
 from core.models import User
 from models_ml.channels import PARTS
 
 PAGE_SIZE = 25
-HISTORY_SHOWN = 15
 # The longest key a campaign may have, less the number that keeps it apart from others.
 KEY_LENGTH = 32
 STEPS = ("draft", "generating", "review", "ready", "running", "finished")
@@ -56,7 +55,7 @@ def campaign_detail(request: HttpRequest, key: str) -> HttpResponse:
         return render(request, "campaigns/_work.html", context)
     context |= {
         "offer_text": offer_text(campaign, context["products"]),
-        "history": audit.history(campaign)[:HISTORY_SHOWN],
+        "history": reads.history(campaign),
     }
     return render(request, "campaigns/detail.html", context)
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
 from campaigns import facts
 from campaigns.models import Audience, Campaign, Product
 from campaigns.models.copies import CopyStatus
+from core import audit
 from core.models import User
 from experiments import queries as experiment_queries
 from experiments.lifecycle import Status
@@ -21,6 +23,18 @@ RUNNING_SHOWN = 6
 PAST = frozenset({CopyStatus.REJECTED, CopyStatus.EDITED})
 # Of a candidate's provenance, what a person can use; the rest is in the admin.
 PROVENANCE_SHOWN = ("model_id", "model_version", "model_hash", "run_seed", "seed", "draw", "prompt_hash", "edited_from")
+HISTORY_SHOWN = 15
+ACTIONS = {
+    "campaign.created": _("made the campaign"),
+    "campaign.generation_asked": _("asked for copy"),
+    "campaign.control_set": _("said what the shop shows today"),
+    "campaign.draft": _("put it back to draft: there is no copy"),
+    "campaign.review": _("opened the review"),
+    "campaign.ready": _("found it ready: each audience has approved copy"),
+    "campaign.running": _("launched it"),
+    "campaign.finished": _("ended it"),
+    "campaign.archived": _("archived it"),
+}
 VERDICT_TONES = {"ship": "good", "keep": "warn", "invalid": "bad", "keep_running": "live", "cannot_tell": ""}
 
 
@@ -129,6 +143,14 @@ def provenance(values: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         (name.replace("_", " "), str(values[name])[:120]) for name in PROVENANCE_SHOWN if values.get(name) is not None
     ]
+
+
+def history(campaign: Campaign) -> list[Any]:
+    """What happened to the campaign, newest first, each entry with `words` to read after the name of who did it."""
+    entries: list[Any] = list(audit.history(campaign)[:HISTORY_SHOWN])
+    for entry in entries:
+        entry.words = ACTIONS.get(entry.action, entry.action)
+    return entries
 
 
 # --- products ---------------------------------------------------------------------------------------------------
