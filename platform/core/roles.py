@@ -26,7 +26,6 @@ VIEW_ALL = (
     "campaigns.view_product",
     "campaigns.view_audience",
     "campaigns.view_campaign",
-    "campaigns.view_theme",
     "campaigns.view_copy",
     "campaigns.view_review",
     "experiments.view_experiment",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth import authenticate
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError, transaction
 
 from core.models import User
-from core.roles import Role, sync_roles
+from core.roles import PERMISSIONS, Role, sync_roles
 from tests import people
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +37,14 @@ def test_an_empty_address_is_refused() -> None:
 
 def test_the_four_roles_are_there_after_migrate() -> None:
     assert set(Group.objects.values_list("name", flat=True)) == {role.value for role in Role}
+
+
+def test_every_permission_a_role_names_exists() -> None:
+    known = {
+        f"{found.content_type.app_label}.{found.codename}"
+        for found in Permission.objects.select_related("content_type")
+    }
+    assert {name for names in PERMISSIONS.values() for name in names} - known == {"*"}
 
 
 def test_laying_the_roles_twice_changes_nothing() -> None:

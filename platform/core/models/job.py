@@ -55,6 +55,7 @@ class Job(models.Model):
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
         ordering = ["-created_at"]
+        permissions = [("cancel_job", "Can cancel and resume jobs")]
         constraints = [
             models.CheckConstraint(condition=models.Q(percent__gte=0, percent__lte=100), name="core_job_percent_range"),
         ]
