@@ -12,6 +12,7 @@ pages = [
     path("campaigns/<slug:key>/", campaigns.campaign_detail, name="detail"),
     path("campaigns/<slug:key>/generate/", campaigns.campaign_generate, name="generate"),
     path("campaigns/<slug:key>/launch/", campaigns.campaign_launch, name="launch"),
+    path("campaigns/<slug:key>/finish/", campaigns.campaign_finish, name="finish"),
     path("products/", products.product_list, name="products"),
 ]
 

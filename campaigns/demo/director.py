@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 MOST_REQUESTS = 4
 # How long to wait for the workers to fold what was sent, before the director folds it itself.
 FOLD_SECONDS = 20.0
+# How long live traffic is played at a stretch once nothing else has to be looked after, and before that.
+LIVE_SECONDS, LIVE_SECONDS_BETWEEN = 60, 5
 
 
 @dataclass
@@ -139,7 +141,9 @@ class Director:
     def _play(self, campaign: Campaign, play: Play) -> bool:
         say = partial(self._line, campaign)
         if not self.traffic.is_through(campaign, play):
-            moved = self.traffic.send(campaign, play, say=say)
+            moved = self.traffic.send(
+                campaign, play, say=say, seconds=LIVE_SECONDS if self._all_arrived() else LIVE_SECONDS_BETWEEN
+            )
             if not self.traffic.is_through(campaign, play):
                 return moved
         if play.ends != "finished":
@@ -149,8 +153,11 @@ class Director:
         self._tell(campaign, "stopped; the plan is full.")
         for experiment in experiment_queries.experiment_list().filter(campaign_link__campaign=campaign):
             analysis = experiment_services.analyse(experiment)
-            say(f"{experiment.name}: {analysis.sentence}")
+            self.say(f"{experiment.name}: {analysis.sentence}")
         return True
+
+    def _all_arrived(self) -> bool:
+        return all(map(progress.has_arrived, Campaign.objects.filter(key__in=[one.key for one in self.shop.campaigns])))
 
     def _wait_for_fold(self, campaign: Campaign, play: Play) -> None:
         until = time.monotonic() + FOLD_SECONDS

@@ -1,6 +1,6 @@
 """Simulated shoppers for the demo's campaigns, over the public API and with an API key, as a shop's server would do it.
 
-A campaign with a pace is played a minute at a time, so that the director looks around in between; the other ones in
+A campaign with a pace is played some seconds at a time, so that the director looks around in between; the other ones in
 parts of a thousand. Where the play goes on follows from what was folded, less some that may still be under way: a
 shopper who comes twice sends the same events with the same ids, and the platform keeps one of each.
 """
@@ -29,7 +29,6 @@ THREADS = 4
 UNDER_WAY = 2 * THREADS * 100
 UNDER_WAY_LIVE = 20
 LOOK_EVERY_SECONDS = 3.0
-SECONDS_A_PART = 60
 
 
 class Traffic:
@@ -68,11 +67,11 @@ class Traffic:
             self._next[campaign.key] = wanted.shoppers if full else max(0, units - open_end)
         return self._next[campaign.key]
 
-    def send(self, campaign: Campaign, wanted: Play, *, say: Callable[[str], None]) -> bool:
-        """Play the next part of a running campaign; whether a shopper came."""
+    def send(self, campaign: Campaign, wanted: Play, *, say: Callable[[str], None], seconds: int) -> bool:
+        """Play the next part of a running campaign, of `seconds` where it has a pace; whether a shopper came."""
         first = self.next_shopper(campaign, wanted)
         rate = wanted.shoppers_a_minute / 60 if wanted.shoppers_a_minute else None
-        part = PART if rate is None else max(1, wanted.shoppers_a_minute * SECONDS_A_PART // 60)
+        part = PART if rate is None else max(1, wanted.shoppers_a_minute * seconds // 60)
         still_running = StillRunning(campaign)
         played = play(
             self.shop,

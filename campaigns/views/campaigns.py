@@ -96,6 +96,7 @@ def allowed(campaign: Campaign, user: User, *, writing: bool) -> dict[str, bool]
     return {
         "generate": open_now and user.has_perm("campaigns.generate_copy"),
         "launch": open_now and user.has_perm("experiments.launch_experiment"),
+        "finish": campaign.status == CampaignStatus.RUNNING and user.has_perm("experiments.launch_experiment"),
     }
 
 
@@ -209,6 +210,22 @@ def campaign_launch(request: HttpRequest, key: str) -> HttpResponse:
         messages.error(request, " ".join(problem.sentences()))
     else:
         messages.success(request, _("The campaign runs: each audience has its experiment."))
+    return redirect("campaigns:detail", key=campaign.key)
+
+
+@require_POST
+@login_required
+@permission_required("experiments.launch_experiment", raise_exception=True)
+def campaign_finish(request: HttpRequest, key: str) -> HttpResponse:
+    """End a running campaign: every experiment of it stops for good."""
+    campaign = find(key)
+    assert isinstance(request.user, User)  # noqa: S101 - as above
+    try:
+        services.finish_campaign(campaign, actor=request.user)
+    except errors.CopyliftError as problem:
+        messages.error(request, " ".join(problem.sentences()))
+    else:
+        messages.success(request, _("The campaign has ended: its experiments are stopped and can be read."))
     return redirect("campaigns:detail", key=campaign.key)
 
 

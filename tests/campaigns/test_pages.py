@@ -104,7 +104,7 @@ def test_who_is_no_marketer_can_neither_make_nor_write_nor_launch(client: Client
     assert reverse("campaigns:generate", args=[campaign.key]) not in shown
 
 
-@pytest.mark.parametrize("door", ["generate", "launch"])
+@pytest.mark.parametrize("door", ["generate", "launch", "finish"])
 def test_a_step_is_never_taken_by_following_a_link(client: Client, door: str) -> None:
     campaign = shop.draft(people.alice())
     client.force_login(people.dora())
@@ -282,6 +282,24 @@ def test_a_past_deadline_and_a_missing_control_are_named_before_the_launch(clien
     shown = page(client, alice, "campaigns:detail", campaign.key)
     assert "the control needs a headline and a text" in shown
     assert "The last day has passed" in shown
+
+
+def test_a_marketer_ends_a_running_campaign_once(client: Client) -> None:
+    alice = people.alice()
+    campaign = shop.launched(alice, people.bob())
+    assert reverse("campaigns:finish", args=[campaign.key]) in page(client, alice, "campaigns:detail", campaign.key)
+    ended = client.post(reverse("campaigns:finish", args=[campaign.key]), follow=True).content.decode()
+    assert "The campaign has ended" in ended
+    assert set(Experiment.objects.values_list("status", flat=True)) == {"stopped"}
+    again = client.post(reverse("campaigns:finish", args=[campaign.key]), follow=True).content.decode()
+    assert "is finished; it cannot become finished" in again
+
+
+def test_an_analyst_cannot_end_a_campaign(client: Client) -> None:
+    campaign = shop.launched(people.alice(), people.bob())
+    client.force_login(people.ana())
+    assert client.post(reverse("campaigns:finish", args=[campaign.key])).status_code == 403
+    assert set(Experiment.objects.values_list("status", flat=True)) == {"running"}
 
 
 # --- home -------------------------------------------------------------------------------------------------------
