@@ -159,9 +159,11 @@ def _content(answer: httpx.Response, address: str) -> dict[str, Any]:
         content = answer.json()
     except ValueError:
         content = None
-    # 422 to a batch of events of which none could be used still says which and why.
-    if isinstance(content, dict) and (answer.is_success or "rejected" in content):
+    if isinstance(content, dict) and answer.is_success:
         return content
+    # A post of which no event could be used says which and why, beside its error.
+    if isinstance(content, dict) and "rejected" in (data := content.get("data") or {}):
+        return dict(data)
     if answer.is_success or not isinstance(content, dict) or "detail" not in content:
         raise errors.Unavailable(
             f"{address} answered with status {answer.status_code} and not as Copylift does. Is this its address?"
