@@ -24,6 +24,14 @@ from experiments.simulation.blocks import Attributes, Clock, Played, Run
 from experiments.simulation.client import Shop, Stopped
 
 BLOCK = 100
+BOUNDS: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**63 - 1),
+    "shoppers": (1, 10**9),
+    "first": (0, 10**9),
+    "rate": (0.001, 1e6),
+    "threads": (1, 64),
+    "days": (0, 400),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,15 @@ def play(
     decisions in one call (experiments only). Shopper i's visit is dated `begun_at` (default: the experiment's start)
     plus `days` * i / (first + shoppers); with days 0, i / rate seconds, and a millisecond each without a rate.
     """
-    _check(seed=seed, shoppers=shoppers, first=first, rate=rate, named=(experiment, campaign))
+    _check(
+        (experiment, campaign),
+        seed=seed,
+        shoppers=shoppers,
+        first=first,
+        rate=1 if rate is None else rate,
+        threads=threads,
+        days=days,
+    )
     clock = Clock(begun_at, _step(first + shoppers, rate, days))
     run = Run(shop, seed, experiment, campaign, batch, clock, attributes)
     size = BLOCK if rate is None else max(1, min(BLOCK, int(rate)))
@@ -88,16 +104,13 @@ def play(
     return run.finish(time.monotonic() - began)
 
 
-def _check(*, seed: int, shoppers: int, first: int, rate: float | None, named: tuple[str | None, str | None]) -> None:
+def _check(named: tuple[str | None, str | None], **values: float) -> None:
     if named.count(None) != 1:
         raise errors.InvalidInput.field("experiment", "name either an experiment or a campaign.")
-    for name, value in (("seed", seed), ("first", first)):
-        if not 0 <= value < 2**63:
-            raise errors.InvalidInput.field(name, f"must be a whole number from 0 to 2^63 - 1; it is {value}.")
-    if shoppers < 1:
-        raise errors.InvalidInput.field("shoppers", f"must be at least 1; it is {shoppers}.")
-    if rate is not None and not 0 < rate < 1e6:
-        raise errors.InvalidInput.field("rate", f"must be above 0 shoppers a second; it is {rate}.")
+    for name, value in values.items():
+        least, most = BOUNDS[name]
+        if not least <= value <= most:
+            raise errors.InvalidInput.field(name, f"must be from {least:,} to {most:,}; it is {value}.")
 
 
 def _step(shoppers: int, rate: float | None, days: float) -> timedelta:

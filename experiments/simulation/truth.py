@@ -18,8 +18,9 @@ _ORDERED = np.arange(1, ORDERS_MAX + 1)
 
 
 class ArmTruth(TypedDict):
-    """The exact figures of one arm; `roi` is incremental margin over incremental cost against control, None in the
-    control and where the arm costs no more.
+    """The exact figures of one arm; `roi` is what the extra cost earned beyond itself (incremental margin over
+    incremental cost, less 1: 0 breaks even, as on the result page), None in the control and where the arm costs no
+    more.
     """
 
     ctr: float
@@ -69,5 +70,5 @@ def _against(control: ArmTruth, arm: ArmTruth) -> ArmTruth:
     margin = arm["margin_per_shopper"] - control["margin_per_shopper"]
     cost = arm["cost_per_shopper"] - control["cost_per_shopper"]
     arm["incremental_margin"], arm["incremental_cost"] = margin, cost
-    arm["roi"] = margin / cost if cost > 0 else None
+    arm["roi"] = margin / cost - 1 if cost > 0 else None
     return arm

@@ -161,6 +161,9 @@ def test_the_player_stops_when_told_and_tells_its_progress() -> None:
         ({"shoppers": 0}, errors.InvalidInput, "shoppers"),
         ({"seed": -1}, errors.InvalidInput, "seed"),
         ({"rate": 0.0}, errors.InvalidInput, "rate"),
+        ({"rate": float("nan")}, errors.InvalidInput, "rate"),
+        ({"threads": 0}, errors.InvalidInput, "threads"),
+        ({"days": -1.0}, errors.InvalidInput, "days"),
         ({"campaign": "c"}, errors.InvalidInput, "either an experiment or a campaign"),
     ],
 )
