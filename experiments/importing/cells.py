@@ -19,6 +19,9 @@ NOT_FINITE = "is not a finite number"
 NOT_BINARY = "is not 0 or 1 (or true, false, yes, no)"
 NEGATIVE = "is negative"
 NOT_WHOLE = "is not a whole number"
+TOO_LARGE = "is too large to be true"
+# Far above any amount or count of a shop, and far below where squares and sums would lose their digits.
+NUMBER_MAX, WHOLE_MAX = 1e15, 1e12
 
 
 @dataclass(slots=True)
@@ -69,6 +72,7 @@ def not_binary(values: Floats) -> Mask:
 
 def _check_kind(parsed: Parsed, kind: str) -> None:
     with np.errstate(invalid="ignore"):
+        parsed.refuse(TOO_LARGE, np.abs(parsed.values) > (WHOLE_MAX if kind == "whole" else NUMBER_MAX))
         if kind == "whole":
             parsed.refuse(NEGATIVE, parsed.values < 0)
             parsed.refuse(NOT_WHOLE, np.isfinite(parsed.values) & (parsed.values != np.floor(parsed.values)))

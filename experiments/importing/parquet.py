@@ -68,7 +68,18 @@ def _sentences(source: Source) -> Iterator[None]:
 
 
 def _texts(column: Any, name: str, first: int) -> list[str]:
-    return [_text(value, name, row) for row, value in enumerate(column.to_pylist(), first)]
+    try:
+        return [_text(value, name, row) for row, value in enumerate(column.to_pylist(), first)]
+    except UnicodeDecodeError:
+        # Parquet's text is UTF-8 by its own rule; a writer that broke it is found row by row.
+        return [_text(_value(item, name, row), name, row) for row, item in enumerate(column, first)]
+
+
+def _value(item: Any, name: str, row: int) -> object:
+    try:
+        return item.as_py()
+    except UnicodeDecodeError:
+        raise _not_utf8(name, row) from None
 
 
 def _text(value: object, name: str, row: int) -> str:
@@ -81,5 +92,9 @@ def _text(value: object, name: str, row: int) -> str:
             try:
                 return value.decode()
             except UnicodeDecodeError:
-                raise InvalidInput.field(f"row {row}, column {name}", "these bytes are not UTF-8.") from None
+                raise _not_utf8(name, row) from None
     return str(value)
+
+
+def _not_utf8(name: str, row: int) -> InvalidInput:
+    return InvalidInput.field(f"row {row}, column {name}", "these bytes are not UTF-8.")

@@ -33,6 +33,11 @@ class Import:
     uncleaned: Built | None
 
     @property
+    def file_name(self) -> str:
+        """The file's name, whatever bytes the file system has for it."""
+        return self.path.name.encode("utf-8", "replace").decode()
+
+    @property
     def experiments(self) -> list[ImportedExperiment]:
         """All that will be stored."""
         return [*self.cleaned.experiments, *(self.uncleaned.experiments if self.uncleaned else [])]

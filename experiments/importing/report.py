@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ CELL_SHOWN = 24
 
 def understanding(found: Import) -> Iterator[str]:
     """The file, the columns and what each is used for, the metrics and the first rows."""
-    yield f"{found.path.name}: {', '.join(f'{name} {value}' for name, value in found.about.items())}"
+    yield f"{found.file_name}: {', '.join(f'{name} {value}' for name, value in found.about.items())}"
     yield f"{len(found.rows.reason) + len(found.rows.misshapen):,} rows, {len(found.columns)} columns"
     for asked, column in found.request.columns().items():
         yield f"  {asked:<24} {column}"
@@ -81,6 +82,9 @@ def _metric(metric: MetricDefinition, arms: Sequence[ImportedArm]) -> Iterator[s
     yield f"    {_value(metric, control)}"
     for arm in arms[1:]:
         found = statistics.compare(metric, control.moments, arm.moments)
+        if math.isnan(found.statistic):
+            yield f"    {_value(metric, arm)}; no test ({', '.join(note.value for note in found.notes)})"
+            continue
         letter = "z" if found.degrees_of_freedom is None else "t"
         test = f"{letter} {found.statistic:.4f}, p {found.p_value:.5g}"
         yield f"    {_value(metric, arm)}; {_difference(metric, found)}, {test}"

@@ -75,6 +75,13 @@ class ImportRequest:
         _require(self.arm or self.count, "arm", "needed, except where --count says that each row is an arm.")
         _require(not (self.unit and self.count), "unit", "an aggregated file (--count) has no units.")
         _require(self.unit or not self.uses_duplicates, "duplicates", "needs --unit to know who is double.")
+        for asked, text in {
+            "key": self.key,
+            "name": self.name,
+            "control": self.control or "",
+            **self.columns(),
+        }.items():
+            _require(_is_text(text), asked, "has letters that cannot be stored; write it in UTF-8.")
         keys = [metric.key for metric in self.metrics]
         _require(len(set(keys)) == len(keys), "metric", f"{', '.join(keys)}: one is named twice.")
         _choice("goal", self.goal or keys[0], keys)
@@ -234,6 +241,11 @@ def _pairs(side: str, text: str) -> tuple[tuple[str, str], ...]:
     if not all(column.strip() and equals for column, equals, _ in pairs):
         raise InvalidInput.field("require", f"{text!r} is not COLUMN=VALUE:COLUMN=VALUE.")
     return tuple((column.strip(), value.strip()) for column, _, value in pairs)
+
+
+def _is_text(text: str) -> bool:
+    # A NUL, or half of a pair as a terminal in another encoding gives it: PostgreSQL takes neither.
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _require(holds: object, field: str, sentence: str) -> None:

@@ -51,7 +51,7 @@ def store(
                 batch_size=BATCH,
             )
             for row in rows:
-                audit.record("experiment.imported", row, actor=actor, file=found.path.name)
+                audit.record("experiment.imported", row, actor=actor, file=found.file_name)
     except IntegrityError:
         raise errors.Conflict("Another import of the same keys ran at the same time; nothing was written.") from None
     return analyses
@@ -94,7 +94,7 @@ def origin_of(found: Import, experiment: ImportedExperiment) -> dict[str, Any]:
     request = found.request
     examples = {reason.sentence: reason.examples for reason in found.rows.ledger.reasons}
     return {
-        "file": found.path.name,
+        "file": found.file_name,
         "sha256": found.digest,
         **found.about,
         "experiment": experiment.value,

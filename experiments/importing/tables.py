@@ -46,6 +46,8 @@ def check_columns(columns: Sequence[str]) -> tuple[str, ...]:
     if twice:
         places = " and ".join(str(place) for place, name in enumerate(names, 1) if name == twice[0])
         raise InvalidInput.field("row 1", f"columns {places} are both named {twice[0]!r}.")
+    if any("\0" in name for name in names):
+        raise InvalidInput.field("row 1", "the name of a column has a NUL character.")
     if not any(names):
         raise InvalidInput.field("row 1", "no column has a name.")
     return names

@@ -32,8 +32,8 @@ CLASS, IMPRESSIONS, CLICK, BUYS, ORDERS = 0, 1, 2, 2 + IMPRESSIONS_MAX, 3 + IMPR
 PRICE, RATES, RATING = ORDERS + 1, ORDERS + 1 + ORDERS_MAX, ORDERS + 2 + ORDERS_MAX
 DRAWS = 16
 
-# How far an arm's effects spread around a small gain, on log scales. The spread of real headlines is .21
-# (docs/statistics.md, Upworthy); a little more of a mean keeps a demo worth looking at.
+# How far an arm's effects spread around a small gain, on log scales. Real headlines of one test differ with a standard
+# deviation of .21 in log odds (Upworthy Research Archive); a mean above 0 keeps a demo worth looking at.
 EFFECT_MEAN, EFFECT_SPREAD = 0.10, 0.20
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from core.errors import InvalidInput
@@ -77,6 +78,28 @@ def test_nested_and_broken_parquet_columns(tmp_path: Path) -> None:
     broken = parquet(tmp_path, {"arm": [b"a", b"\xff"], "converted": [1, 0]})
     with pytest.raises(InvalidInput, match="row 2, column arm: these bytes are not UTF-8"):
         read(broken, request())
+
+
+def test_parquet_text_that_breaks_its_own_rule(tmp_path: Path) -> None:
+    broken = pa.Array.from_buffers(pa.string(), 2, pa.array([b"a", b"\xff"]).buffers())
+    with pytest.raises(InvalidInput, match="row 2, column arm: these bytes are not UTF-8"):
+        read(parquet(tmp_path, {"arm": broken, "converted": [1, 0]}), request())
+
+
+def test_letters_that_no_database_takes(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="row 1: the name of a column has a NUL"):
+        imported(tmp_path, "arm,conv\0erted\na,1\n", delimiter=",")
+    text = "arm,converted\na,1\na\0,1\nb,0\n"
+    found = imported(tmp_path, text, delimiter=",")
+    assert found.rows.refused() == {"arm has a NUL character": 1}
+    with pytest.raises(InvalidInput, match="control: has letters that cannot be stored"):
+        request(control="\ud800")
+
+
+def test_numbers_beyond_belief_are_refused(tmp_path: Path) -> None:
+    text = "arm,money,items\na,1e300,1\na,1,1e13\na,1e15,5\nb,-1e16,1\nb,2,1\n"
+    found = imported(tmp_path, text, "money=money:money", "items=items:count")
+    assert found.rows.refused() == {"money is too large to be true": 2, "items is too large to be true": 1}
 
 
 def test_names_that_the_file_does_not_have(tmp_path: Path) -> None:
