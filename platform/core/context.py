@@ -1,4 +1,4 @@
-"""What every page's frame needs: the sections a member may open. No query is made here."""
+"""What every page's frame needs: the sections a member may open."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Section:
     label: StrPromise
     url_name: str
     prefix: str
-    staff_only: bool = False
+    permission: str = ""
 
     def url(self) -> str:
         """Its address."""
@@ -32,12 +32,12 @@ SECTIONS = (
     Section(_("Experiments"), "experiments:list", "/experiments/"),
     Section(_("Models"), "models_ml:list", "/models/"),
     Section(_("Jobs"), "core:jobs", "/jobs/"),
-    Section(_("API keys"), "core:api_keys", "/settings/api-keys/", staff_only=True),
+    Section(_("API keys"), "core:api_keys", "/settings/api-keys/", permission="core.add_apikey"),
 )
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """`sections` with the open one marked, for signed-in members."""
+    """`sections` with the open one marked, for signed-in members; what their role may not open is left out."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"sections": []}
@@ -45,7 +45,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "sections": [
             {"label": section.label, "url": section.url(), "current": is_current(section, request.path)}
             for section in SECTIONS
-            if not section.staff_only or user.is_staff
+            if not section.permission or user.has_perm(section.permission)
         ]
     }
 

@@ -45,6 +45,14 @@ def test_the_menu_marks_where_one_is(client: Client) -> None:
     assert reverse("core:api_keys") not in page
 
 
+def test_only_who_may_make_keys_finds_them_in_the_menu(client: Client) -> None:
+    shown = {}
+    for member in (people.bob(), people.dora()):
+        client.force_login(member)
+        shown[member.name] = reverse("core:api_keys") in client.get(reverse("core:jobs")).content.decode()
+    assert shown == {"Bob": False, "Dora": True}
+
+
 def test_a_member_s_language_wins(client: Client) -> None:
     alice = people.alice()
     alice.language = "zh-hans"

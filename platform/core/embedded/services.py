@@ -33,7 +33,7 @@ KINDS: tuple[type[Server], ...] = (Postgres, Valkey)
 COMMANDS_WITHOUT_SERVICES = frozenset(
     {
         "", "help", "version", "launch", "check", "collectstatic", "compilemessages", "makemessages", "train_starter",
-        "export_openapi", "startapp", "startproject", "findstatic", "diffsettings", "sendtestemail",
+        "export_openapi", "simulate_traffic", "startapp", "startproject", "findstatic", "diffsettings", "sendtestemail",
     }
 )  # fmt: skip
 
