@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from experiments import queries
+from experiments import charts, queries
 from experiments.models import Analysis, Experiment
 
 # The tone of a verdict's card.
@@ -27,7 +27,13 @@ def context(experiment: Experiment) -> dict[str, Any]:
         "analysis": analysis,
         "results": table(analysis) if analysis else None,
         "tone": TONES.get(analysis.verdict, "quiet") if analysis else "quiet",
+        "lacks_chart": lacks_chart(analysis),
     }
+
+
+def lacks_chart(analysis: Analysis | None) -> bool:
+    """True where a chart can be drawn and none was yet: imports of thousands are not drawn ahead."""
+    return analysis is not None and not analysis.chart_svg and bool(charts.rows(analysis.results))
 
 
 def table(analysis: Analysis) -> dict[str, Any]:

@@ -40,6 +40,13 @@ def keep_partitions() -> int:
     return services.keep_partitions()
 
 
+@shared_task(name="experiments.draw_missing_chart", ignore_result=True)
+def draw_missing_chart(analysis_id: int) -> bool:
+    """Draw one analysis' chart: an import of thousands of experiments draws only those that are looked at."""
+    analysis = Analysis.objects.filter(pk=analysis_id).first()
+    return analysis is not None and draw_chart(analysis)
+
+
 def draw_chart(analysis: Analysis) -> bool:
     """Draw the chart of an analysis that has none yet. False where there is nothing to draw."""
     if analysis.chart_svg:

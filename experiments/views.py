@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
+from kombu.exceptions import OperationalError
 
 from core import audit, errors
 from core.models import User
-from experiments import queries, reports, services
+from experiments import queries, reports, services, tasks
 from experiments.models import Experiment
 
 PAGE_SIZE = 50
@@ -34,6 +37,8 @@ def experiment_detail(request: HttpRequest, key: str) -> HttpResponse:
     """One result: the verdict first. While it runs the panel asks for itself again every few seconds."""
     experiment = find(key)
     context = reports.context(experiment)
+    if context["lacks_chart"]:
+        ask_for_chart(context["analysis"].pk)
     if request.headers.get("HX-Request"):
         return render(request, "experiments/_result.html", context)
     return render(request, "experiments/detail.html", context | {"history": audit.history(experiment)[:20]})
@@ -64,6 +69,12 @@ def experiment_move(request: HttpRequest, key: str, move: str) -> HttpResponse:
     except errors.CopyliftError as problem:
         messages.error(request, problem.message)
     return redirect("experiments:detail", key=experiment.key)
+
+
+def ask_for_chart(analysis_id: int) -> None:
+    """Have a worker draw what the page lacks. A broker that is away costs the picture, not the page."""
+    with contextlib.suppress(OperationalError, OSError):
+        tasks.draw_missing_chart.apply_async((analysis_id,), retry=False, expires=60)
 
 
 def find(key: str) -> Experiment:

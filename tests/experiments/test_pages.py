@@ -8,9 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from experiments import tasks
-from experiments.models import Experiment
+from experiments.models import Analysis, Experiment
 from tests import people
 from tests.experiments import shop
 
@@ -168,3 +169,19 @@ def test_who_may_look(client: Client) -> None:
     client.force_login(people.bob())
     assert client.get(address).status_code == 200
     assert client.get(reverse("experiments:detail", args=["unknown"])).status_code == 404
+
+
+def test_a_page_that_lacks_its_chart_has_it_drawn(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    played()
+    Analysis.objects.update(chart_svg="")
+    Experiment.objects.update(status="stopped", stopped_at=timezone.now())
+    asked: list[tuple[int]] = []
+    monkeypatch.setattr(tasks.draw_missing_chart, "apply_async", lambda pk, **_options: asked.append(pk))
+    client.force_login(people.ana())
+    assert "hx-trigger" in page(client, "detail", "welcome")
+    assert asked == [(Analysis.objects.get().pk,)]
+    assert tasks.draw_missing_chart(*asked[0]) is True
+    text = page(client, "detail", "welcome")
+    assert "<svg" in text
+    assert "hx-trigger" not in text
+    assert len(asked) == 1
