@@ -47,11 +47,11 @@ class PlatformRun:
 
     def start(self) -> None:
         """Start; returns at once."""
-        log = (self.var.parent / "launch.log").open("ab")
         command = [sys.executable, "manage.py", "launch", "--port", str(self.port), "--no-browser"]
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
-        )
+        with (self.var.parent / "launch.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
 
     def output(self) -> str:
         """All that was printed so far, over all starts."""
