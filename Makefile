@@ -62,7 +62,7 @@ layers: install-dev ## import-linter: who may import whom
 	@PYTHONPATH=.:platform exec $(BIN)/lint-imports --no-logo
 
 templates: install-dev ## djlint
-	@exec $(BIN)/djlint templates --check --lint --quiet
+	@$(BIN)/djlint templates --check --lint >.djlint.log || { cat .djlint.log; rm -f .djlint.log; echo "Templates: see above; djlint templates --reformat lays them out."; exit 1; }; rm -f .djlint.log
 
 migrations: install-dev ## no model change without its migration
 	@exec $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
