@@ -71,7 +71,7 @@ api-snapshot: install-dev ## the API is what docs/openapi.json says
 	@exec $(MANAGE) export_openapi --check
 
 bench: install-dev ## the benchmarks, each against a peer or a floor
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; PYTHONPATH=.:platform $(BIN)/python "$$file" || exit 1; done
+	@for file in benchmarks/bench_*.py; do [ -e "$$file" ] || { echo "No benchmark is written yet."; exit 0; }; echo "== $$file"; PYTHONPATH=.:platform $(BIN)/python "$$file" || exit 1; done
 
 lock: ## rewrite the lock files from requirements/*.in (needs uv)
 	@exec sh scripts/lock.sh
