@@ -87,6 +87,9 @@ def test_a_zombie_counts_as_dead() -> None:
 def test_a_stranger_with_another_command_line_is_let_be() -> None:
     stranger = subprocess.Popen(["sleep", "60"])
     try:
+        # Popen returns while the kernel may still be laying out the new command line.
+        while b"sleep" not in Path(f"/proc/{stranger.pid}/cmdline").read_bytes():
+            assert stranger.poll() is None
         process.end_stranger(stranger.pid, lambda line: "postgres" in line, grace=0.1, number=15)
         assert stranger.poll() is None
         process.end_stranger(stranger.pid, lambda line: "sleep" in line, grace=0.1, number=15)
