@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,8 +28,17 @@ WIDEST = 2.0
 
 def rows(results: dict[str, Any]) -> list[dict[str, Any]]:
     """What is drawn: metric, arm, estimate, lower, upper (shares of change), verdict; no row without a lift."""
-    names = {arm["key"]: arm["name"] for arm in results["arms"]}
+    names = distinct_names(results["arms"])
     return list(_rows(results["metrics"], names))
+
+
+def distinct_names(arms: list[dict[str, Any]]) -> dict[str, str]:
+    """A name for each arm's key; arms of one name are numbered, or they would be drawn as one row."""
+    shared = Counter(arm["name"] for arm in arms)
+    return {
+        arm["key"]: f"{place}. {arm['name']}" if shared[arm["name"]] > 1 else arm["name"]
+        for place, arm in enumerate(arms, start=1)
+    }
 
 
 def _rows(metrics: list[dict[str, Any]], names: dict[str, str]) -> Iterator[dict[str, Any]]:

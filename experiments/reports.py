@@ -24,6 +24,7 @@ def context(experiment: Experiment) -> dict[str, Any]:
     return {
         "experiment": experiment,
         "arms": arms,
+        "has_texts": any(arm.content.get("headline") or arm.content.get("body") for arm in arms),
         "analysis": analysis,
         "results": table(analysis) if analysis else None,
         "tone": TONES.get(analysis.verdict, "quiet") if analysis else "quiet",
@@ -39,7 +40,7 @@ def lacks_chart(analysis: Analysis | None) -> bool:
 def table(analysis: Analysis) -> dict[str, Any]:
     """The results with each comparison joined to its arm: rows of a table, control first."""
     results = analysis.results
-    names = {arm["key"]: arm["name"] for arm in results["arms"]}
+    names = charts.distinct_names(results["arms"])
     return {
         **results,
         "as_of": datetime.fromisoformat(results["as_of"]) if results.get("as_of") else None,

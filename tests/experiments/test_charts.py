@@ -46,3 +46,8 @@ def test_the_picture_takes_its_colours_from_the_page_and_escapes_names() -> None
     assert [stand_in for stand_in in charts.STAND_INS if stand_in in svg] == []
     assert "<b>" not in svg
     assert "<script" not in svg
+
+
+def test_arms_of_one_name_are_told_apart() -> None:
+    arms = [{"key": "a", "name": "Same"}, {"key": "b", "name": "Same"}, {"key": "c", "name": "Other"}]
+    assert charts.distinct_names(arms) == {"a": "1. Same", "b": "2. Same", "c": "Other"}

@@ -120,7 +120,11 @@ def stored_lines(found: Import, analyses: list[Analysis], drawn: int) -> list[st
     """What was written, and where to look at it."""
     some = [f"  /experiments/{experiment.key}/" for experiment in found.experiments[:3]]
     more = [f"  and {len(analyses) - 3:,} more"] if len(analyses) > 3 else []
-    undrawn = [f"charts were drawn for the first {drawn} only"] if len(analyses) > drawn else []
+    undrawn = (
+        [f"charts were drawn for the first {drawn}; the others are drawn when their page is opened"]
+        if len(analyses) > drawn
+        else []
+    )
     return ["", f"{len(analyses):,} stored:", *some, *more, *undrawn]
 
 
