@@ -60,7 +60,8 @@ def amount(value: float, form: Format, currency: str) -> str:
     """A signed difference in the metric's own unit."""
     match form:
         case "share":
-            return f"{signed_text(100 * value, 2)} percentage points"
+            # With a few shoppers an interval reaches beyond what two shares can differ by; nobody should read that.
+            return f"{signed_text(100 * min(1.0, max(-1.0, value)), 2)} percentage points"
         case "money":
             return f"{signed_text(value, 2)} {currency}"
         case "rating":
