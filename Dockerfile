@@ -24,12 +24,14 @@ RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r /requirements/requirements-web.txt
 
 FROM web-packages AS cpu-packages
-# PyTorch's own index has the build without CUDA; the pin in requirements.txt is then satisfied already.
+# Without a CPU index, Linux gets the CUDA build: several gigabytes more, and it runs all the same. PyTorch's install page
+# gives the address: docker compose build --build-arg TORCH_CPU_INDEX=… The pin in requirements.txt is then satisfied.
 ARG TORCH_CPU_INDEX=
 COPY requirements.txt /requirements/
-RUN torch="$(grep '^torch==' /requirements/requirements.txt)" \
-    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --index-url "$TORCH_CPU_INDEX" \
-        "$torch" \
+RUN if [ -n "$TORCH_CPU_INDEX" ]; then \
+        /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --index-url "$TORCH_CPU_INDEX" \
+            "$(grep '^torch==' /requirements/requirements.txt)"; \
+    fi \
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r /requirements/requirements.txt
 
 FROM web-packages AS cuda-packages
