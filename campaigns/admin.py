@@ -27,7 +27,7 @@ from campaigns.models import Audience, Brand, Campaign, Copy, PriceRecord, Produ
 from campaigns.models.copies import CopyStatus
 from core import errors
 from core.admin import ReadOnlyAdmin
-from core.models import User
+from core.members import signed_in
 
 COPY_FIELDS = ("theme", "headline", "body", "call_to_action")
 
@@ -65,7 +65,7 @@ class ProductAdmin(admin.ModelAdmin[Product]):
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if not change or {"price", "list_price"} & set(form.changed_data):
-            services.record_price(obj, actor=member(request))
+            services.record_price(obj, actor=signed_in(request))
 
 
 class AudienceForm(forms.ModelForm[Audience]):
@@ -183,7 +183,7 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
 
     def has_review_permission(self, request: HttpRequest) -> bool:
         """Who may approve; named in the action's `permissions`."""
-        return member(request).has_perm("campaigns.review_copy")
+        return signed_in(request).has_perm("campaigns.review_copy")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Copy]:
         blocking = Count("findings", filter=Q(findings__severity="block"))
@@ -217,7 +217,7 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
         approved = 0
         for copy in chosen:
             try:
-                services.approve_copy(copy, reviewer=member(request))
+                services.approve_copy(copy, reviewer=signed_in(request))
                 approved += 1
             except errors.CopyliftError as problem:
                 messages.warning(request, f"{copy}: {problem.message}")
@@ -248,7 +248,7 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
         def decide(copy: Copy) -> str:
             if request.POST.get("seen") != review_page.seen(copy):
                 raise errors.Conflict(_("The text changed since this page was opened. Look again."), code="unseen")
-            services.approve_copy(copy, reviewer=member(request), reason=request.POST.get("reason", ""))
+            services.approve_copy(copy, reviewer=signed_in(request), reason=request.POST.get("reason", ""))
             return _("Approved: “%(copy)s”.")
 
         return self._decide(request, copy_id, decide)
@@ -257,7 +257,7 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
         """POST: reject, with a reason."""
 
         def decide(copy: Copy) -> str:
-            services.reject_copy(copy, reviewer=member(request), reason=request.POST.get("reason", ""))
+            services.reject_copy(copy, reviewer=signed_in(request), reason=request.POST.get("reason", ""))
             return _("Rejected: “%(copy)s”.")
 
         return self._decide(request, copy_id, decide)
@@ -267,7 +267,7 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
 
         def decide(copy: Copy) -> str:
             parts = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in COPY_FIELDS}
-            services.edit_copy(copy, editor=member(request), parts=parts, reason=request.POST.get("reason", ""))
+            services.edit_copy(copy, editor=signed_in(request), parts=parts, reason=request.POST.get("reason", ""))
             return _("Edited: “%(copy)s”. The new version waits for another approver.")
 
         return self._decide(request, copy_id, decide)
@@ -282,7 +282,7 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
             raise PermissionDenied(problem.message) from problem
         except errors.CopyliftError as problem:
             if problem.code == "facts_changed":
-                copy = services.refill_copy(copy, actor=member(request))
+                copy = services.refill_copy(copy, actor=signed_in(request))
             messages.error(request, " ".join(problem.sentences()[1:] or [problem.message]))
             return self._page(request, copy, status=problem.status)
         messages.success(request, said % {"copy": copy})
@@ -300,7 +300,7 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
         typed = {name: request.POST.get(name) or getattr(copy, name) for name in COPY_FIELDS}
         context = {
             **self.admin_site.each_context(request),
-            **review_page.context(copy, member(request)),
+            **review_page.context(copy, signed_in(request)),
             "title": _("Review copy"),
             "opts": self.opts,
             "typed": typed,
@@ -311,14 +311,8 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
 
     def _next(self, request: HttpRequest, copy: Copy) -> str:
         """The next copy of the same campaign that this member may decide about, else the list."""
-        others = queries.waiting_for(member(request)).filter(campaign=copy.campaign).order_by("id")
+        others = queries.waiting_for(signed_in(request)).filter(campaign=copy.campaign).order_by("id")
         following = others.filter(pk__gt=copy.pk).first() or others.first()
         if following is None or not self.has_review_permission(request):
             return reverse("admin:campaigns_copy_changelist")
         return reverse("admin:campaigns_copy_change", args=[following.pk])
-
-
-def member(request: HttpRequest) -> User:
-    """Who is signed in; the admin lets in nobody else."""
-    assert isinstance(request.user, User)  # noqa: S101 - what admin_view means, said to the type checker
-    return request.user
