@@ -39,8 +39,9 @@ class CopyliftError(Exception):
         super().__init__(self.message)
 
     def sentences(self) -> list[str]:
-        """The message and one line for each field, for a terminal."""
-        return [self.message, *(f"{problem.field}: {problem.message}" for problem in self.problems)]
+        """The message and one line for each field, each said once: of a single field the message is that line."""
+        lines = (f"{problem.field}: {problem.message}" for problem in self.problems)
+        return list(dict.fromkeys([self.message, *lines]))
 
 
 class InvalidInput(CopyliftError):

@@ -76,7 +76,7 @@ def test_a_clear_error_is_kept_as_a_sentence() -> None:
     job = waiting()
     jobs.run_job(str(job.pk), work)
     assert state(job).status == Status.FAILED
-    assert state(job).error == {"code": "invalid_input", "message": "brief.offer: is missing. brief.offer: is missing."}
+    assert state(job).error == {"code": "invalid_input", "message": "brief.offer: is missing."}
 
 
 def test_a_bug_is_kept_with_its_traceback() -> None:

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         try:
             load(self.stdout.write)
         except errors.CopyliftError as problem:
-            raise CommandError("\n".join(dict.fromkeys(problem.sentences()))) from problem
+            raise CommandError("\n".join(problem.sentences())) from problem
         self.stdout.write(f"The demo shop is there ({time.monotonic() - begun:.1f} s).")
 
 
