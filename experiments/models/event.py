@@ -39,6 +39,10 @@ class Event(models.Model):
     margin = models.DecimalField(max_digits=18, decimal_places=6, null=True)
     currency = models.CharField(max_length=3, null=True)  # noqa: DJ001 - most events have none
     is_bot = models.BooleanField(default=False)
+    # A browser fetched the page ahead: nobody may ever have seen it.
+    is_prefetch = models.BooleanField(default=False, db_default=False)
+    # What a custom event is called.
+    name = models.CharField(max_length=80, null=True)  # noqa: DJ001 - only custom events have one
     properties = models.JSONField(default=dict)
 
     class Meta:

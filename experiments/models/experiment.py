@@ -24,6 +24,22 @@ class Source(models.TextChoices):
     IMPORTED = "imported", _("imported")
 
 
+class Design(models.TextChoices):
+    """How a running experiment is read. Empty means: group sequential where a plan is fixed, else open-ended."""
+
+    AUTOMATIC = "", _("automatic")
+    GROUP_SEQUENTIAL = "group_sequential", _("group sequential")
+    CONFIDENCE_SEQUENCE = "confidence_sequence", _("confidence sequence")
+    FIXED = "fixed", _("one look at the end")
+
+
+class Allocation(models.TextChoices):
+    """How units are shared out while it runs."""
+
+    FIXED = "fixed", _("fixed weights")
+    ADAPTIVE = "adaptive", _("adaptive (Thompson sampling with floors)")
+
+
 class Experiment(models.Model):
     """One randomised comparison of arms over units.
 
@@ -44,6 +60,31 @@ class Experiment(models.Model):
     goal_metric = models.CharField(_("goal metric"), max_length=80, default="conversion")
     planned_units = models.PositiveBigIntegerField(_("planned units"), null=True, blank=True)
     planned_end = models.DateTimeField(_("planned end"), null=True, blank=True)
+    # --- who may enter ---
+    condition = models.JSONField(_("targeting condition"), default=dict, blank=True)
+    forced = models.JSONField(_("forced arms, by unit"), default=dict, blank=True)
+    holdouts: models.ManyToManyField[Holdout, models.Model] = models.ManyToManyField(
+        "Holdout", verbose_name=_("holdouts"), blank=True, related_name="experiments"
+    )
+    phase = models.PositiveSmallIntegerField(_("phase"), default=1)
+    phase_started_at = models.DateTimeField(_("phase started"), null=True, blank=True)
+    allocation = models.CharField(_("allocation"), max_length=20, choices=Allocation, default=Allocation.FIXED)
+    adaptive_settings = models.JSONField(_("settings of adaptive allocation"), default=dict, blank=True)
+    # --- what is measured ---
+    metrics = models.JSONField(_("further metrics"), default=list, blank=True)
+    guardrails = models.JSONField(_("guardrails"), default=list, blank=True)
+    dimensions = models.JSONField(_("dimensions"), default=list, blank=True)
+    conversion_window_hours = models.PositiveIntegerField(_("conversion window in hours"), null=True, blank=True)
+    covariate_days = models.PositiveSmallIntegerField(_("days of history before the exposure"), default=28)
+    revenue_cap = models.DecimalField(_("revenue cap"), max_digits=18, decimal_places=6, null=True, blank=True)
+    # --- how it is judged ---
+    design = models.CharField(_("design"), max_length=20, choices=Design, default=Design.AUTOMATIC, blank=True)
+    planned_looks = models.PositiveSmallIntegerField(_("planned looks"), null=True, blank=True)
+    alpha = models.FloatField(_("chance of a false call"), default=0.05)
+    minimum_hours = models.PositiveIntegerField(_("hours it runs at least"), default=0)
+    pause_on_breach = models.BooleanField(_("pause when a guardrail is broken"), default=True)
+    plan = models.JSONField(_("plan"), null=True, blank=True)
+    notice = models.JSONField(_("notice"), null=True, blank=True)
     created_by = models.ForeignKey(
         "core.User", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("made by")
     )
@@ -67,6 +108,7 @@ class Experiment(models.Model):
                 condition=Q(status__in=[status.value for status in Status]), name="experiments_experiment_status"
             ),
             models.CheckConstraint(condition=Q(coverage__gte=0, coverage__lte=1), name="experiments_coverage_0_to_1"),
+            models.CheckConstraint(condition=Q(alpha__gt=0, alpha__lt=1), name="experiments_alpha_0_to_1"),
             models.CheckConstraint(condition=Q(hash_version__in=[1, 2]), name="experiments_hash_version_1_or_2"),
             models.CheckConstraint(
                 condition=Q(stopped_at__isnull=True) | Q(started_at__isnull=True) | Q(stopped_at__gte=F("started_at")),
@@ -96,6 +138,8 @@ class Arm(models.Model):
     is_control = models.BooleanField(_("control"), default=False)
     weight = models.FloatField(_("weight"))
     content = models.JSONField(_("content"), default=dict, blank=True)
+    # Its range of the hash stays empty from then on, so that nobody else moves.
+    dropped_at = models.DateTimeField(_("dropped"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("arm")
@@ -112,3 +156,72 @@ class Arm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.experiment_id}/{self.key}"
+
+
+class Phase(models.Model):
+    """One stretch of an experiment with one seed, one set of weights and one coverage; figures are of one phase."""
+
+    experiment = models.ForeignKey(
+        Experiment, models.CASCADE, related_name="phases", verbose_name=_("experiment"), db_index=False
+    )
+    number = models.PositiveSmallIntegerField(_("number"))
+    seed = models.CharField(_("seed"), max_length=200)
+    weights = models.JSONField(_("weights, by arm"))
+    coverage = models.FloatField(_("coverage"))
+    reason = models.TextField(_("reason"), blank=True)
+    started_at = models.DateTimeField(_("started"))
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("phase")
+        verbose_name_plural = _("phases")
+        ordering = ["experiment_id", "number"]
+        constraints = [models.UniqueConstraint(fields=["experiment", "number"], name="experiments_phase_number")]
+
+    def __str__(self) -> str:
+        return f"{self.experiment_id}#{self.number}"
+
+
+class AllocationBatch(models.Model):
+    """The weights in use from one moment on, where allocation is adaptive. Never changed: they are the propensities."""
+
+    experiment = models.ForeignKey(
+        Experiment, models.CASCADE, related_name="batches", verbose_name=_("experiment"), db_index=False
+    )
+    number = models.PositiveIntegerField(_("number"))
+    weights = models.JSONField(_("weights, by arm"))
+    basis = models.JSONField(_("what they were computed from"), default=dict)
+    started_at = models.DateTimeField(_("started"))
+
+    class Meta:
+        verbose_name = _("batch of adaptive allocation")
+        verbose_name_plural = _("batches of adaptive allocation")
+        ordering = ["experiment_id", "number"]
+        constraints = [models.UniqueConstraint(fields=["experiment", "number"], name="experiments_batch_number")]
+
+    def __str__(self) -> str:
+        return f"{self.experiment_id}/{self.number}"
+
+
+class Holdout(models.Model):
+    """A share of all units kept out: of every experiment (global), or of those that name it."""
+
+    key = models.SlugField(_("key"), max_length=80, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    share = models.FloatField(_("share"))
+    seed = models.CharField(_("seed"), max_length=200)
+    is_global = models.BooleanField(_("of every experiment"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("holdout")
+        verbose_name_plural = _("holdouts")
+        ordering = ["key"]
+        constraints = [
+            models.CheckConstraint(condition=Q(share__gte=0, share__lte=1), name="experiments_holdout_share_0_to_1")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -10,9 +10,10 @@ A unit exposed in two arms stays in neither: it is kept, flagged and counted apa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.db.models import QuerySet
@@ -56,7 +57,13 @@ def seen(events: QuerySet[Event]) -> Iterator[Seen]:
 
 def vector(totals: UnitTotals) -> list[float]:
     """The unit's row for the moments, in the order of UNIT_COLUMNS."""
-    return [float(getattr(totals, column)) for column in UNIT_COLUMNS]
+    return [float(_DERIVED.get(column, attrgetter(column))(totals)) for column in UNIT_COLUMNS]
+
+
+_DERIVED: dict[str, Callable[[UnitTotals], float]] = {
+    "clicked": lambda totals: totals.clicks > 0,
+    "revenue_capped": lambda totals: float(totals.revenue),
+}
 
 
 def total_up(unit: str, experiment: Experiment, events: Sequence[Seen]) -> UnitTotals | None:

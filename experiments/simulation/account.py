@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.simulation.blocks import Played
 from experiments.simulation.shoppers import Floats
-from experiments.stats.metrics import UNIT_COLUMNS
+from experiments.stats.metrics import COUNTED_COLUMNS
 
 # Name, key of the truth, how it is written.
 FIGURES = (
@@ -41,7 +41,7 @@ def lines(played: Played) -> Iterator[str]:
 def figures(played: Played, experiment: str, arm: str, control: str) -> dict[str, float]:
     """The same figures from what was sent; NaN where nobody did what they count."""
     mine, other = (_means(played, experiment, name) for name in (arm, control))
-    place = UNIT_COLUMNS.index
+    place = COUNTED_COLUMNS.index
     margin, cost = (float(mine[place(name)] - other[place(name)]) for name in ("margin", "cost"))
     return {
         "ctr": _over(mine[place("clicks")], mine[place("impressions")]),
@@ -73,4 +73,4 @@ def _over(top: float, bottom: float) -> float:
     return float(top / bottom) if bottom else math.nan
 
 
-_NOTHING: Floats = np.full(len(UNIT_COLUMNS), np.nan)
+_NOTHING: Floats = np.full(len(COUNTED_COLUMNS), np.nan)

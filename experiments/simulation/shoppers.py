@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from experiments.stats.metrics import UNIT_COLUMNS
+from experiments.stats.metrics import COUNTED_COLUMNS
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -106,7 +106,7 @@ class Outcomes:
     rating: Whole
 
     def units(self) -> Floats:
-        """The unit columns of `experiments.stats.metrics.UNIT_COLUMNS`, shape (n, 9): what the fold makes of the
+        """The unit columns of `experiments.stats.metrics.COUNTED_COLUMNS`, shape (n, 9): what the fold makes of the
         events.
         """
         orders = (self.prices > 0).sum(axis=1)
@@ -121,7 +121,7 @@ class Outcomes:
             "rating_sum": self.rating,
             "rating_count": self.rating > 0,
         }
-        return np.column_stack([columns[name] for name in UNIT_COLUMNS]).astype(np.float64)
+        return np.column_stack([columns[name] for name in COUNTED_COLUMNS]).astype(np.float64)
 
 
 def make_plan(seed: int, arms: Sequence[str]) -> Plan:

@@ -19,9 +19,8 @@ from experiments.stats.results import ArmEstimate, Comparison, Direction, Note
 
 Kind = Literal["proportion", "mean", "ratio"]
 
-# One row per unit: sums over the unit's conversion window. `converted` is 0 or 1; money is in the experiment's
-# currency.
-UNIT_COLUMNS = (
+# One row per unit. What happened to it within its conversion window; money is in the experiment's currency.
+COUNTED_COLUMNS = (
     "impressions",
     "clicks",
     "converted",
@@ -31,6 +30,18 @@ UNIT_COLUMNS = (
     "cost",
     "rating_sum",
     "rating_count",
+)
+# The whole row: also what follows from the counts (`clicked` and `returned` are 0 or 1, `revenue_capped` is winsorised)
+# and what happened in the days before the first exposure.
+UNIT_COLUMNS = (
+    *COUNTED_COLUMNS,
+    "clicked",
+    "revenue_capped",
+    "detractors",
+    "returned",
+    "pre_clicks",
+    "pre_orders",
+    "pre_revenue",
 )
 
 # How far a 0/1 column's spread may be from n p (1-p), relative: rounding of merged moments, far below one unit's worth.

@@ -12,7 +12,7 @@ import pytest
 from experiments import wording
 from experiments.analysis import AnalysisSettings, ArmData, Metric, analyse_arms
 from experiments.stats import metrics, multiplicity, roi, sample_ratio
-from experiments.stats.metrics import UNIT_COLUMNS
+from experiments.stats.metrics import COUNTED_COLUMNS
 from experiments.stats.moments import Moments
 from experiments.stats.results import Interval
 
@@ -31,7 +31,7 @@ def shoppers(n: int, *, buy: float, cost: float = 0.0, seed: int = 1) -> Moments
     costs = np.where(cost, rng.exponential(cost or 1.0, n), 0.0)
     stars = rated * rng.integers(1, 6, n)
     return Moments.from_rows(
-        UNIT_COLUMNS, np.c_[seen, clicks, bought, bought, revenue, 0.4 * revenue, costs, stars, rated]
+        COUNTED_COLUMNS, np.c_[seen, clicks, bought, bought, revenue, 0.4 * revenue, costs, stars, rated]
     )
 
 
@@ -173,7 +173,9 @@ def test_without_a_control_the_first_arm_is_the_one_compared_with() -> None:
 @pytest.mark.parametrize("mode", ["running", "final"])
 @pytest.mark.parametrize("n", [0, 1, 2, 3])
 def test_a_few_units_say_nothing_and_break_nothing(mode: Any, n: int) -> None:
-    few = Moments.from_rows(UNIT_COLUMNS, [[1, 0, 0, 0, 0, 0, 0.5, 0, 0]] * n) if n else Moments.empty(UNIT_COLUMNS)
+    few = (
+        Moments.from_rows(COUNTED_COLUMNS, [[1, 0, 0, 0, 0, 0, 0.5, 0, 0]] * n) if n else Moments.empty(COUNTED_COLUMNS)
+    )
     found = analyse_arms([arm("a", few), arm("b", few)], settings=AnalysisSettings(mode=mode))
     assert found["verdict"]["code"] == {"running": "keep_running", "final": "cannot_tell"}[mode]
     json.dumps(found, allow_nan=False)

@@ -125,6 +125,13 @@ def by_hand(experiment: Experiment, drawn: list[dict[str, Any]]) -> dict[str, Mo
                 of("cost", "value"),
                 of("rating", "value"),
                 of("rating"),
+                min(of("click"), 1),
+                revenue,
+                0,
+                0,
+                0,
+                0,
+                0,
             ]
         )
     return {

@@ -10,12 +10,12 @@ import pytest
 from experiments.simulation import account, shoppers
 from experiments.simulation.blocks import Played
 from experiments.simulation.truth import truth
-from experiments.stats.metrics import UNIT_COLUMNS
+from experiments.stats.metrics import COUNTED_COLUMNS
 
 
 def test_truth_and_what_was_sent_stand_side_by_side() -> None:
     plan = shoppers.make_plan(1, ("control", "b"))
-    row = dict(zip(UNIT_COLUMNS, (20.0, 5, 2, 3, 90, 30, 8, 9, 2), strict=True))
+    row = dict(zip(COUNTED_COLUMNS, (20.0, 5, 2, 3, 90, 30, 8, 9, 2), strict=True))
     played = Played(
         shoppers=14,
         accepted=40,

@@ -19,7 +19,7 @@ from experiments.models import ArmMoments, Experiment
 from experiments.simulation import shoppers
 from experiments.simulation.events import Visit, events_of
 from experiments.simulation.truth import truth
-from experiments.stats.metrics import UNIT_COLUMNS
+from experiments.stats.metrics import COUNTED_COLUMNS
 from experiments.stats.moments import Moments
 from tests.experiments.shop import Api, fold, running
 
@@ -34,7 +34,7 @@ def analysed(seed: int, count: int = SHOPPERS, mode: Mode = "final") -> tuple[sh
     arms = np.random.default_rng([seed, 9]).integers(0, 2, count)
     units = shoppers.outcomes(plan, arms, shoppers.draws(seed, 0, count)).units()
     data = [
-        ArmData(key, key, place == 0, 0.5, Moments.from_rows(UNIT_COLUMNS, units[arms == place]))
+        ArmData(key, key, place == 0, 0.5, Moments.from_rows(COUNTED_COLUMNS, units[arms == place]))
         for place, key in enumerate(ARMS)
     ]
     return plan, analyse_arms(data, settings=AnalysisSettings(mode=mode, planned_units=count))
@@ -102,8 +102,8 @@ def test_events_through_ingest_and_fold_give_the_same_moments_and_results() -> N
 
     arms = []
     for place, key in enumerate(ARMS):
-        pure = Moments.from_rows(UNIT_COLUMNS, done.units()[places == place])
-        stored = ArmMoments.objects.get(arm__experiment=experiment, arm__key=key).value().select(UNIT_COLUMNS)
+        pure = Moments.from_rows(COUNTED_COLUMNS, done.units()[places == place])
+        stored = ArmMoments.objects.get(arm__experiment=experiment, arm__key=key).value().select(COUNTED_COLUMNS)
         assert stored.n == pure.n
         np.testing.assert_allclose(stored.mean_vector, pure.mean_vector, rtol=1e-12)
         np.testing.assert_allclose(stored.cross, pure.cross, rtol=1e-9, atol=1e-9)

@@ -14,7 +14,7 @@ from core import errors
 from experiments.simulation import shoppers
 from experiments.simulation.client import Shop
 from experiments.simulation.player import Progress, play
-from experiments.stats.metrics import UNIT_COLUMNS
+from experiments.stats.metrics import COUNTED_COLUMNS
 
 STARTED = "2026-01-05T08:00:00+00:00"
 
@@ -69,7 +69,7 @@ def units_of(events: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
     """The unit columns that the events add up to, by the plain reading of their types."""
     totals: dict[str, dict[str, float]] = {}
     for event in events.values():
-        unit = totals.setdefault(event["unit"], dict.fromkeys(UNIT_COLUMNS, 0.0))
+        unit = totals.setdefault(event["unit"], dict.fromkeys(COUNTED_COLUMNS, 0.0))
         match event["type"]:
             case "exposure":
                 unit["impressions"] += 1
@@ -97,7 +97,7 @@ def test_the_events_add_up_to_the_units_of_the_model(batch: bool) -> None:
     expected = shoppers.outcomes(plan, np.arange(250) % 2, shoppers.draws(4, 0, 250)).units()
     found = units_of(platform.events)
     for index in range(250):
-        row = [found[f"shopper-4-{index}"][column] for column in UNIT_COLUMNS]
+        row = [found[f"shopper-4-{index}"][column] for column in COUNTED_COLUMNS]
         assert row == pytest.approx(expected[index].tolist(), abs=1e-9)
     assert (played.shoppers, played.accepted, played.duplicates) == (250, len(platform.events), 0)
     assert played.arms == {"x": {"control": 125, "b": 125}}

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.simulation import shoppers
 from experiments.simulation.truth import truth
-from experiments.stats.metrics import UNIT_COLUMNS
+from experiments.stats.metrics import COUNTED_COLUMNS
 from experiments.stats.moments import Moments
 
 ARMS = ("control", "b", "c")
@@ -20,7 +20,7 @@ def drawn(seed: int, count: int = SHOPPERS) -> dict[str, Moments]:
     plan = shoppers.make_plan(seed, ARMS)
     arms = np.arange(count) % len(ARMS)
     units = shoppers.outcomes(plan, arms, shoppers.draws(seed, 0, count)).units()
-    return {arm: Moments.from_rows(UNIT_COLUMNS, units[arms == place]) for place, arm in enumerate(ARMS)}
+    return {arm: Moments.from_rows(COUNTED_COLUMNS, units[arms == place]) for place, arm in enumerate(ARMS)}
 
 
 def errors_away(moments: Moments, expected: float, top: str, bottom: str | None = None) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments.stats import means, proportions, ratios, sample_ratio
-from experiments.stats.metrics import DEFAULT_METRICS, UNIT_COLUMNS, MetricDefinition, compare, counts_of
+from experiments.stats.metrics import COUNTED_COLUMNS, DEFAULT_METRICS, MetricDefinition, compare, counts_of
 from experiments.stats.moments import Moments
 from experiments.stats.proportions import Counts
 from experiments.stats.results import Comparison, Note
@@ -30,7 +30,7 @@ def shoppers(n: int, *, lift: float = 0.0) -> Moments:
     rows = np.column_stack(
         [impressions, clicks, orders > 0, orders, revenue, 0.4 * revenue, 0.01 * impressions, rated * 4, rated]
     )
-    return Moments.from_rows(UNIT_COLUMNS, rows)
+    return Moments.from_rows(COUNTED_COLUMNS, rows)
 
 
 @pytest.mark.parametrize("metric", DEFAULT_METRICS, ids=lambda metric: metric.key)
@@ -38,7 +38,7 @@ def shoppers(n: int, *, lift: float = 0.0) -> Moments:
 def test_every_default_metric_compares(metric: MetricDefinition, sequence: int | None) -> None:
     found = compare(metric, shoppers(1000), shoppers(1000), sequence=sequence)
     assert found.notes == ((Note.NO_VARIATION,) if metric.key == "satisfaction" else ())
-    assert set(metric.columns()) <= set(UNIT_COLUMNS)
+    assert set(metric.columns()) <= set(COUNTED_COLUMNS)
 
 
 def test_each_kind_goes_to_its_method() -> None:
@@ -75,7 +75,7 @@ def test_the_direction_reaches_the_result() -> None:
 @pytest.mark.parametrize("sequence", [None, 100])
 @pytest.mark.parametrize("metric", DEFAULT_METRICS, ids=lambda metric: metric.key)
 def test_empty_arms_are_defined(metric: MetricDefinition, sequence: int | None) -> None:
-    nobody = Moments.empty(UNIT_COLUMNS)
+    nobody = Moments.empty(COUNTED_COLUMNS)
     for arms in ((nobody, nobody), (nobody, shoppers(50)), (shoppers(50), nobody)):
         found = compare(metric, *arms, sequence=sequence)
         assert found.notes == (Note.TOO_FEW_UNITS,)

@@ -14,7 +14,7 @@ from experiments.stats.inference import Student
 from experiments.stats.moments import Moments
 from experiments.stats.results import Note
 from experiments.stats.roi import return_on_cost
-from tests.experiments.stats.golden import dataset
+from tests.experiments.stats.golden_base import dataset
 
 RANDOM = np.random.Generator(np.random.PCG64(5))
 
