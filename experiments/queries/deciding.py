@@ -1,4 +1,4 @@
-"""Reads of experiments, for pages and the API."""
+"""What a unit gets: read on each request, so a plan is remembered by version and costs one query."""
 
 from __future__ import annotations
 
@@ -7,56 +7,11 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Case, IntegerField, OuterRef, Q, QuerySet, Subquery, When
-from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
-
 from core import errors
 from experiments.assignment import AssignmentPlan, Namespace, assign
 from experiments.lifecycle import Status
-from experiments.models import Analysis, Arm, Experiment, Source
+from experiments.models import Arm, Experiment, Source
 
-OPEN_FIRST = Case(
-    When(status=Status.RUNNING, then=0),
-    When(status=Status.PAUSED, then=1),
-    default=2,
-    output_field=IntegerField(),
-)
-
-
-def experiment_list(words: str = "") -> QuerySet[Experiment]:
-    """All experiments whose key or name holds `words`: running ones first, then the newest. Each brings its arms.
-
-    `latest_units` and `latest_sentence` come from the newest analysis and are None where there is none.
-    """
-    newest = Analysis.objects.filter(experiment=OuterRef("pk"))
-    found = Experiment.objects.prefetch_related("arms").order_by(OPEN_FIRST, "-created_at", "-id")
-    found = found.annotate(
-        latest_units=Subquery(newest.annotate(seen=Cast(KT("results__units"), IntegerField())).values("seen")[:1]),
-        latest_sentence=Subquery(newest.values("sentence")[:1]),
-    )
-    return found.filter(Q(key__icontains=words) | Q(name__icontains=words)) if words else found
-
-
-def experiment_by_key(key: str) -> Experiment:
-    """One experiment with its arms. Raises NotFound."""
-    found = Experiment.objects.prefetch_related("arms").filter(key=key).first()
-    if found is None:
-        raise errors.NotFound(f"There is no experiment {key!r}.")
-    return found
-
-
-def arms_of(experiment: Experiment) -> list[Arm]:
-    """The arms in their order, each with its moments where it has any."""
-    return list(Arm.objects.filter(experiment=experiment).select_related("moments").order_by("position"))
-
-
-def latest_analysis(experiment: Experiment) -> Analysis | None:
-    """The newest analysis, or None where none was made yet."""
-    return Analysis.objects.filter(experiment=experiment).first()
-
-
-# --- deciding ---------------------------------------------------------------------------------------------------
 NOT_RUNNING = "not_running"
 DECIDED = "decided"
 

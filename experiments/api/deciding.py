@@ -1,0 +1,28 @@
+"""Which arm a unit gets."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from core.api_auth import KeyAuth
+from core.models.access import Scope
+from experiments import queries, schemas
+from experiments.api.common import answer
+
+router = Router()
+
+
+@router.post(
+    "/decide",
+    auth=KeyAuth(Scope.DECIDE),
+    response={200: schemas.DecisionOut | schemas.BatchOut},
+    summary="Which arm a unit gets",
+)
+def decide(request: HttpRequest, payload: schemas.DecideIn) -> HttpResponse:
+    """One decision for `unit`, or a list for `units`. Nothing is written: send an exposure when the arm is shown."""
+    units = payload.units if payload.units is not None else [payload.unit or ""]
+    decisions = [decision.to_dict() for decision in queries.decide(payload.experiment, units)]
+    if payload.units is None:
+        return answer(decisions[0])
+    return answer({"experiment": payload.experiment, "decisions": decisions})

@@ -1,0 +1,62 @@
+"""Experiments and their results out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+
+from core import errors
+from experiments import queries
+from experiments.api.common import READ, answer
+from experiments.models import Experiment
+
+router = Router()
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000)]
+
+
+@router.get("/experiments", auth=READ, summary="All experiments")
+def experiments(request: HttpRequest, limit: Limit = 100, offset: Offset = 0) -> HttpResponse:
+    """Running ones first, then the newest; `total` counts all of them."""
+    found = queries.experiment_list()
+    page = [describe(experiment) for experiment in found[offset : offset + limit]]
+    return answer({"total": found.count(), "limit": limit, "offset": offset, "experiments": page})
+
+
+@router.get("/experiments/{key}", auth=READ, summary="One experiment")
+def experiment(request: HttpRequest, key: str) -> HttpResponse:
+    """Its state and arms."""
+    return answer(describe(queries.experiment_by_key(key)))
+
+
+@router.get("/experiments/{key}/results", auth=READ, summary="The newest results")
+def results(request: HttpRequest, key: str) -> HttpResponse:
+    """The newest analysis. 404 with the code `no_results` where nothing was analysed yet."""
+    analysis = queries.latest_analysis(queries.experiment_by_key(key))
+    if analysis is None:
+        raise errors.NotFound(f"Experiment {key!r} has no results yet.", code="no_results")
+    return answer({"experiment": key, "created_at": analysis.created_at.isoformat(), **analysis.results})
+
+
+def describe(experiment: Experiment) -> dict[str, Any]:
+    """An experiment and its arms for JSON."""
+    times = ("created_at", "started_at", "stopped_at", "decided_at", "planned_end")
+    plain = ("key", "name", "hypothesis", "status", "source", "currency", "goal_metric", "planned_units", "coverage")
+    return {
+        **{name: getattr(experiment, name) for name in plain},
+        **{name: moment.isoformat() if (moment := getattr(experiment, name)) else None for name in times},
+        "decision": experiment.decision,
+        "arms": [
+            {
+                "key": arm.key,
+                "name": arm.name,
+                "is_control": arm.is_control,
+                "weight": arm.weight,
+                "content": arm.content,
+            }
+            for arm in experiment.arms.all()
+        ],
+    }
