@@ -15,7 +15,7 @@ LAUNCH_OPTIONS = --host $(HOST) --port $(PORT) $(if $(filter 0 no,$(DEMO)),--no-
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev run test check test-fast test-slow test-services gates format format-check lint types \
-	layers templates migrations api-snapshot bench lock clean
+	layers templates migrations api-snapshot peers bench lock clean
 
 help: ## list these words
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,12 +70,16 @@ migrations: install-dev ## no model change without its migration
 api-snapshot: install-dev ## the API is what docs/openapi.json says
 	@exec $(MANAGE) export_openapi --check
 
-bench: install-dev ## the benchmarks, each against a peer or a floor
+# The peers have an environment of their own: Ibis brings psycopg 3, which Django would then prefer.
+peers: ## make .venv-peers with what the benchmarks measure against
+	@cmp -s requirements-peers.txt .venv-peers/lock || { $(PYTHON) -m venv .venv-peers && .venv-peers/bin/python -m pip install -q --disable-pip-version-check -r requirements-peers.txt && cp requirements-peers.txt .venv-peers/lock; }
+
+bench: install-dev peers ## the benchmarks, each against a peer or a floor
 	@for file in benchmarks/bench_*.py; do [ -e "$$file" ] || { echo "No benchmark is written yet."; exit 0; }; echo "== $$file"; PYTHONPATH=.:platform $(BIN)/python "$$file" || exit 1; done
 
 lock: ## rewrite the lock files from requirements/*.in (needs uv)
 	@exec sh scripts/lock.sh
 
-clean: ## remove caches and builds; data in var/ and .venv stay
+clean: ## remove caches and builds; data in var/ and environments stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*/*' -prune -exec rm -rf {} +

@@ -11,4 +11,5 @@ compile() {
 compile requirements/web.in >requirements-web.txt
 compile -c requirements-web.txt requirements/all.in >requirements.txt
 compile -c requirements.txt requirements/dev.in >requirements-dev.txt
+compile requirements/peers.in >requirements-peers.txt
 wc -l requirements*.txt
