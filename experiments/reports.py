@@ -9,7 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from core import errors
 from experiments import charts, queries
+from experiments.exporting.files import FORMATS, Export
 from experiments.models import Analysis, Experiment
 
 # The tone of a verdict's card.
@@ -62,3 +64,30 @@ def render_report(experiment: Experiment) -> str:
     """One HTML document with its styles and charts inside; nothing is fetched when it is opened."""
     styles = (settings.ROOT / STYLES).read_text(encoding="utf-8")
     return render_to_string("experiments/report.html", {**context(experiment), "styles": styles})
+
+
+def export(experiment: Experiment, name: str) -> tuple[bytes, str, str]:
+    """The newest analysis in one of the formats: its bytes, their type, and a file name.
+
+    Raises InvalidInput for an unknown format, NotFound where nothing was analysed yet.
+    """
+    if name not in FORMATS:
+        raise errors.InvalidInput.field("format", f"{name!r} is not one of {', '.join(FORMATS)}.")
+    analysis = queries.latest_analysis(experiment)
+    if analysis is None:
+        raise errors.NotFound(f"Experiment {experiment.key!r} has no results yet.", code="no_results")
+    form = FORMATS[name]
+    return form.write(_exported(experiment, analysis)), form.media_type, f"{experiment.key}.{form.suffix}"
+
+
+def _exported(experiment: Experiment, analysis: Analysis) -> Export:
+    return Export(
+        key=experiment.key,
+        name=experiment.name,
+        created_at=analysis.created_at.isoformat(),
+        results=analysis.results,
+        moments=analysis.moments,
+        settings=analysis.settings,
+        details=analysis.details,
+        inputs_hash=analysis.inputs_hash,
+    )

@@ -10,6 +10,7 @@ pages = [
     path("", views.experiment_list, name="list"),
     path("<slug:key>/", views.experiment_detail, name="detail"),
     path("<slug:key>/report/", views.experiment_report, name="report"),
+    re_path(r"^(?P<key>[-\w]+)/export/(?P<name>json|csv|parquet|notebook)/$", views.experiment_export, name="export"),
     re_path(r"^(?P<key>[-\w]+)/(?P<move>pause|resume|stop)/$", views.experiment_move, name="move"),
 ]
 

@@ -56,6 +56,20 @@ def experiment_report(request: HttpRequest, key: str) -> HttpResponse:
     return answer
 
 
+@require_safe
+@login_required
+@permission_required("experiments.view_experiment", raise_exception=True)
+def experiment_export(request: HttpRequest, key: str, name: str) -> HttpResponse:
+    """The same result as data: JSON, CSV, Parquet or a notebook."""
+    try:
+        content, media_type, file = reports.export(find(key), name)
+    except errors.NotFound as problem:
+        raise Http404(problem.message) from None
+    return HttpResponse(
+        content, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{file}"'}
+    )
+
+
 @require_POST
 @login_required
 @permission_required("experiments.launch_experiment", raise_exception=True)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from core import errors
-from experiments import queries
+from experiments import queries, reports
 from experiments.api.common import READ, answer
 from experiments.models import Experiment
 
@@ -60,3 +60,12 @@ def describe(experiment: Experiment) -> dict[str, Any]:
             for arm in experiment.arms.all()
         ],
     }
+
+
+@router.get("/experiments/{key}/export", auth=READ, summary="The newest results as a file")
+def export(request: HttpRequest, key: str, format: str = "json") -> HttpResponse:  # noqa: A002 - what senders call it
+    """`format` is json (the whole analysis with its moments), csv or parquet (a tidy table), or notebook."""
+    content, media_type, file = reports.export(queries.experiment_by_key(key), format)
+    return HttpResponse(
+        content, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{file}"'}
+    )
