@@ -7,9 +7,9 @@ more entry in `_FIXED_HORIZON` and, if it can be watched, in `_estimate`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from experiments.stats import means, proportions, ratios, sequences
 from experiments.stats.inference import Effect, Reading, undefined
@@ -18,6 +18,8 @@ from experiments.stats.proportions import Counts
 from experiments.stats.results import ArmEstimate, Comparison, Direction, Note
 
 Kind = Literal["proportion", "mean", "ratio"]
+Aggregate = Literal["count", "sum", "any"]
+AGGREGATES: tuple[Aggregate, ...] = ("count", "sum", "any")
 
 # One row per unit. What happened to it within its conversion window; money is in the experiment's currency.
 COUNTED_COLUMNS = (
@@ -53,7 +55,8 @@ class MetricDefinition:
     """A figure to compare arms by.
 
     "proportion": share of units whose numerator is 1. "mean": numerator per unit. "ratio": sum of numerator over sum of
-    denominator. `direction` is the good side.
+    denominator. `direction` is the good side. `covariates` are columns of the time before the first exposure that the
+    figure is adjusted by where they vary.
     """
 
     key: str
@@ -61,6 +64,7 @@ class MetricDefinition:
     numerator: str
     denominator: str | None = None
     direction: Direction = "increase"
+    covariates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in _FIXED_HORIZON:
@@ -73,6 +77,78 @@ class MetricDefinition:
     def columns(self) -> tuple[str, ...]:
         """The unit columns this metric is computed from."""
         return (self.numerator,) if self.denominator is None else (self.numerator, self.denominator)
+
+    @classmethod
+    def from_entry(cls, entry: Mapping[str, Any]) -> MetricDefinition:
+        """A metric of an experiment's or an import's list.
+
+        A key of the catalogue may stand alone. Else `kind` is required; `numerator` is the key's own column where the
+        entry names an event. Raises ValueError naming the field.
+        """
+        key = str(entry.get("key") or "")
+        known = CATALOGUE.get(key)
+        if known is not None and "kind" not in entry:
+            return known
+        numerator = entry.get("numerator") or (key if entry.get("event") else None)
+        for name, value in (("key", key), ("kind", entry.get("kind")), ("numerator", numerator)):
+            if not value:
+                raise ValueError(f"{name}: is missing from the metric {key!r}")
+        covariates = entry.get("covariates")
+        return cls(
+            key,
+            entry["kind"],
+            str(numerator),
+            entry.get("denominator"),
+            entry.get("direction") or "increase",
+            COVARIATES.get(str(numerator), ()) if covariates is None else tuple(covariates),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CustomColumn:
+    """A column made of custom events: how often they came, the sum of their values, or whether any came (0 or 1).
+
+    `window_hours` counts from the first exposure; None is the experiment's own window.
+    """
+
+    key: str
+    event: str
+    aggregate: Aggregate = "count"
+    window_hours: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.key or self.key in UNIT_COLUMNS:
+            raise ValueError(f"key: {self.key!r} cannot name a column")
+        if not self.event:
+            raise ValueError(f"event: the metric {self.key!r} names none")
+        if self.aggregate not in AGGREGATES:
+            raise ValueError(f"aggregate: {self.aggregate!r} is not one of {', '.join(AGGREGATES)}")
+        if self.window_hours is not None and self.window_hours < 1:
+            raise ValueError(f"window_hours: {self.window_hours} is not at least 1")
+
+
+def custom_columns(entries: Iterable[Mapping[str, Any]]) -> tuple[CustomColumn, ...]:
+    """The columns that an experiment's metrics add to UNIT_COLUMNS, in their order: one for each entry with an event.
+
+    A proportion needs 0 or 1, so its events are counted as "any" unless the entry says so itself. Raises ValueError
+    naming the field.
+    """
+    found = tuple(_custom_column(entry) for entry in entries if entry.get("event"))
+    keys = [column.key for column in found]
+    if len(set(keys)) != len(keys):
+        raise ValueError(f"key: {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+    return found
+
+
+def _custom_column(entry: Mapping[str, Any]) -> CustomColumn:
+    usual: Aggregate = "any" if entry.get("kind") == "proportion" else "count"
+    window = entry.get("window_hours")
+    return CustomColumn(
+        key=str(entry.get("key") or ""),
+        event=str(entry["event"]),
+        aggregate=entry.get("aggregate") or usual,
+        window_hours=None if window is None else int(window),
+    )
 
 
 def compare(
@@ -144,10 +220,30 @@ _FIXED_HORIZON: dict[str, Callable[[MetricDefinition, Moments, Moments, Reading]
     "ratio": _ratio,
 }
 
+# What of the time before explains a column, where nothing else is said.
+_BUYING = ("pre_orders", "pre_revenue")
+COVARIATES: dict[str, tuple[str, ...]] = {
+    "clicks": ("pre_clicks",),
+    "clicked": ("pre_clicks",),
+    **dict.fromkeys(("converted", "orders", "revenue", "revenue_capped", "margin"), _BUYING),
+}
+
 # ROI is not among them: it has two columns in two arms and a result of its own (`roi.return_on_cost`).
 DEFAULT_METRICS = (
-    MetricDefinition("ctr", "ratio", "clicks", "impressions"),
-    MetricDefinition("conversion", "proportion", "converted"),
-    MetricDefinition("revenue_per_shopper", "mean", "revenue"),
+    MetricDefinition("ctr", "ratio", "clicks", "impressions", covariates=COVARIATES["clicks"]),
+    MetricDefinition("conversion", "proportion", "converted", covariates=_BUYING),
+    MetricDefinition("revenue_per_shopper", "mean", "revenue", covariates=_BUYING),
     MetricDefinition("satisfaction", "ratio", "rating_sum", "rating_count"),
 )
+# What else an experiment may name by its key alone.
+FURTHER_METRICS = (
+    MetricDefinition("detractors", "ratio", "detractors", "rating_count", direction="decrease"),
+    MetricDefinition("clicked_share", "proportion", "clicked", covariates=COVARIATES["clicked"]),
+    MetricDefinition("orders_per_shopper", "mean", "orders", covariates=_BUYING),
+    MetricDefinition("order_value", "ratio", "revenue", "orders", covariates=_BUYING),
+    MetricDefinition("capped_revenue_per_shopper", "mean", "revenue_capped", covariates=_BUYING),
+    MetricDefinition("margin_per_shopper", "mean", "margin", covariates=_BUYING),
+    MetricDefinition("cost_per_shopper", "mean", "cost", direction="decrease"),
+    MetricDefinition("retention", "proportion", "returned"),
+)
+CATALOGUE: dict[str, MetricDefinition] = {metric.key: metric for metric in (*DEFAULT_METRICS, *FURTHER_METRICS)}

@@ -5,12 +5,23 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
 from experiments.stats import means, proportions, ratios, sample_ratio
-from experiments.stats.metrics import COUNTED_COLUMNS, DEFAULT_METRICS, MetricDefinition, compare, counts_of
+from experiments.stats.metrics import (
+    CATALOGUE,
+    COUNTED_COLUMNS,
+    DEFAULT_METRICS,
+    UNIT_COLUMNS,
+    CustomColumn,
+    MetricDefinition,
+    compare,
+    counts_of,
+    custom_columns,
+)
 from experiments.stats.moments import Moments
 from experiments.stats.proportions import Counts
 from experiments.stats.results import Comparison, Note
@@ -124,6 +135,60 @@ def test_a_missing_column_is_named() -> None:
 def test_a_metric_that_cannot_be_is_refused_by_field(field: str, arguments: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match=rf"^{field}: "):
         MetricDefinition(*arguments)  # type: ignore[arg-type]
+
+
+# --- what an experiment declares ------------------------------------------------------------------------------------
+def test_each_entry_with_an_event_is_a_column_in_its_order() -> None:
+    entries: list[dict[str, Any]] = [
+        {"key": "signups", "kind": "mean", "event": "signup"},
+        {"key": "retention"},
+        {"key": "played", "kind": "proportion", "event": "video_played", "window_hours": 48},
+        {"key": "watched", "kind": "mean", "event": "video_played", "aggregate": "sum"},
+    ]
+    assert custom_columns(entries) == (
+        CustomColumn("signups", "signup"),
+        CustomColumn("played", "video_played", "any", 48),
+        CustomColumn("watched", "video_played", "sum"),
+    )
+    assert custom_columns([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("key", {"key": ""}),
+        ("key", {"key": "revenue"}),
+        ("aggregate", {"aggregate": "max"}),
+        ("window_hours", {"window_hours": 0}),
+    ],
+)
+def test_a_column_that_cannot_be_is_refused_by_field(field: str, changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=rf"^{field}: "):
+        custom_columns([{"key": "signups", "kind": "mean", "event": "signup"} | changes])
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="key: 'a' is there twice"):
+        custom_columns([{"key": "a", "event": "x"}, {"key": "a", "event": "y"}])
+
+
+def test_an_entry_is_a_metric_of_the_catalogue_or_says_all_itself() -> None:
+    assert MetricDefinition.from_entry({"key": "retention", "label": "Came back"}) == CATALOGUE["retention"]
+    played = {"key": "played", "kind": "proportion", "event": "video_played", "direction": "decrease"}
+    assert MetricDefinition.from_entry(played) == MetricDefinition(
+        "played", "proportion", "played", direction="decrease"
+    )
+    bought = {"key": "bought", "kind": "mean", "numerator": "orders"}
+    assert MetricDefinition.from_entry(bought).covariates == ("pre_orders", "pre_revenue")
+    assert MetricDefinition.from_entry(bought | {"covariates": []}).covariates == ()
+    for field, entry in (("kind", {"key": "k"}), ("numerator", {"key": "k", "kind": "mean"}), ("key", {})):
+        with pytest.raises(ValueError, match=rf"^{field}: "):
+            MetricDefinition.from_entry(entry)
+
+
+@pytest.mark.parametrize("metric", CATALOGUE.values(), ids=lambda metric: metric.key)
+def test_the_catalogue_reads_columns_there_are(metric: MetricDefinition) -> None:
+    assert {*metric.columns(), *metric.covariates} <= set(UNIT_COLUMNS)
 
 
 def test_intervals_cover_and_errors_stay_at_their_rate() -> None:
