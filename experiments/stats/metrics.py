@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from experiments.stats import means, proportions, ratios, sequences
-from experiments.stats.inference import Effect, Reading, undefined
+from experiments.stats.inference import Effect, Reading, Reference, conclude, undefined
 from experiments.stats.moments import Moments
 from experiments.stats.proportions import Counts
 from experiments.stats.results import ArmEstimate, Comparison, Direction, Note
@@ -168,12 +168,26 @@ def compare(
     reading = Reading(confidence, metric.direction)
     if sequence is None:
         return _FIXED_HORIZON[metric.kind](metric, control, treatment, reading)
-    effect = Effect(_estimate(metric, control), _estimate(metric, treatment))
-    if min(control.n, treatment.n) < 2:
-        return undefined(effect, Note.TOO_FEW_UNITS, method="confidence_sequence", reading=reading)
+    effect = effect_of(metric, control, treatment)
+    reference = None
+    if control.n + treatment.n > 0:
+        rho = sequences.exact_rho(sequence, alpha=1 - confidence)
+        reference = sequences.ConfidenceSequence(control.n + treatment.n, rho)
+    return judge(effect, reference, method="confidence_sequence", reading=reading)
+
+
+def effect_of(metric: MetricDefinition, control: Moments, treatment: Moments) -> Effect:
+    """The two arms' estimates of a metric, each with its own variance; NaN where an arm has none."""
+    return Effect(_estimate(metric, control), _estimate(metric, treatment))
+
+
+def judge(effect: Effect, reference: Reference | None, *, method: str, reading: Reading) -> Comparison:
+    """An effect by a reference, or a defined result with a note where there is nothing to judge."""
+    if min(effect.control.n, effect.treatment.n) < 2 or reference is None:
+        return undefined(effect, Note.TOO_FEW_UNITS, method=method, reading=reading)
     if math.isnan(effect.difference):
-        return undefined(effect, Note.NO_DENOMINATOR, method="confidence_sequence", reading=reading)
-    return sequences.watch(effect, planned_n=sequence, reading=reading)
+        return undefined(effect, Note.NO_DENOMINATOR, method=method, reading=reading)
+    return conclude(effect, reference, method=method, reading=reading)
 
 
 def counts_of(moments: Moments, column: str) -> Counts:
