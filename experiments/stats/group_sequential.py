@@ -16,7 +16,7 @@ from functools import lru_cache
 from scipy import optimize, special
 
 from experiments.stats import spending as spending_functions
-from experiments.stats.crossings import Inside, spread
+from experiments.stats.crossings import REACH, Inside, exits, spread
 from experiments.stats.spending import DEFAULT_SPENDING
 
 # Of a larger alpha nothing is asked; a p-value above it is 1.
@@ -64,7 +64,8 @@ class GroupSequential:
         bound = self.boundaries(min(max(alpha, SMALLEST_ALPHA), LARGEST_ALPHA))[-1]
         if self.degrees_of_freedom is None:
             return bound
-        return float(-special.stdtrit(self.degrees_of_freedom, float(special.ndtr(-bound))))
+        # The sign is dropped because the quantile of a tail below every double comes back as plus infinity.
+        return abs(float(special.stdtrit(self.degrees_of_freedom, float(special.ndtr(-bound)))))
 
     def p_value(self, statistic: float) -> float:
         """The least alpha at which this look rejects; 1 where none below 0.999 does."""
@@ -95,6 +96,84 @@ def spending_boundaries(
         raise ValueError(f"sided: {sided} is neither 1 nor 2")
     chosen = spending_functions.parameter_of(spending, parameter)
     return _boundaries(tuple(information), alpha / sided, spending, None if math.isnan(chosen) else chosen, sided)
+
+
+def classical_boundaries(
+    information: Sequence[float],
+    *,
+    alpha: float = 0.05,
+    design: str = "obrien_fleming",
+    shape: float = 3.0,
+    sided: int = 2,
+) -> tuple[float, ...]:
+    """Boundaries of Z of the designs that fix the looks beforehand.
+
+    "obrien_fleming": C t^(-1/2) (O'Brien and Fleming 1979, Biometrics 35:549). "pocock": C (Pocock 1977, Biometrika
+    64:191). "wang_tsiatis": C t^(shape - 1/2) (Wang and Tsiatis 1987, Biometrics 43:193). "haybittle_peto": `shape` at
+    every look but the last, and there what is left (Haybittle 1971, Br. J. Radiol. 44:793). t is the share of the last
+    look's information. Equal looks are (1, 2, ..., K).
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha: {alpha} is not between 0 and 1")
+    if sided not in (1, 2):
+        raise ValueError(f"sided: {sided} is neither 1 nor 2")
+    times = spread(information)
+
+    def excess(constant: float) -> float:
+        upper = _classical(constant, times, design, shape)
+        return exits(times, [-bound if sided == 2 else -math.inf for bound in upper], upper).total - alpha
+
+    if excess(REACH) > 0:
+        raise ValueError(f"shape: {shape} spends more than alpha {alpha} before the last look")
+    least = 0.0 if sided == 2 else -REACH
+    return _classical(float(optimize.brentq(excess, least, REACH, xtol=1e-12)), times, design, shape)
+
+
+def _classical(constant: float, times: Sequence[float], design: str, shape: float) -> tuple[float, ...]:
+    if design == "haybittle_peto":
+        return (*[shape] * (len(times) - 1), constant)
+    powers = {"obrien_fleming": -0.5, "pocock": 0.0, "wang_tsiatis": shape - 0.5}
+    if design not in powers:
+        raise ValueError(f"design: {design!r} is none of {', '.join(powers)}, haybittle_peto")
+    return tuple(constant * (time / times[-1]) ** powers[design] for time in times)
+
+
+def futility_boundaries(
+    information: Sequence[float],
+    *,
+    drift: float,
+    beta: float = 0.2,
+    alpha: float = 0.05,
+    spending: str = DEFAULT_SPENDING,
+    parameter: float | None = None,
+) -> tuple[float, ...]:
+    """Values of Z at or below which going on is futile; minus infinity where nothing may be given up yet.
+
+    They spend beta, the chance to miss an effect of `drift` (the mean of Z at information 1), by the same kind of
+    function as alpha (Pampallona, Tsiatis and Kim 2001, Drug Inf. J. 35:1113). Not binding: the boundaries for success
+    (two-sided at alpha) are computed as if nobody ever stopped for futility, so whoever goes on all the same makes no
+    more errors. Z is positive where the treatment is better. No value lies above the boundary for success.
+    """
+    if not drift > 0:
+        raise ValueError(f"drift: {drift} is not above 0")
+    upper = spending_boundaries(information, alpha=alpha, spending=spending, parameter=parameter)
+    times, found, before, inside = spread(information), [], 0.0, Inside.start()
+    for look, share in enumerate(information):
+        used = spending_functions.spent(share, beta, family=spending, parameter=parameter)
+        lower = _lower_bound(inside, times[look], used - before, drift)
+        found.append(upper[look] if share >= 1 else min(lower, upper[look]))
+        before = used
+        if look + 1 < len(times):
+            corridor = (max(found[look], -upper[look]), upper[look])
+            inside = inside.advanced(times[look], corridor, times[look + 1], drift)
+    return tuple(found)
+
+
+def _lower_bound(inside: Inside, time: float, tail: float, drift: float) -> float:
+    if tail >= inside.masses.sum():
+        return math.inf
+    mirrored = Inside(inside.time, -inside.nodes, inside.masses)
+    return -mirrored.bound(time, tail, -drift)
 
 
 @lru_cache(maxsize=8192)

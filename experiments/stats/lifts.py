@@ -53,6 +53,8 @@ def fieller(
     """
     if variance_numerator < 0 or variance_denominator < 0:
         raise ValueError(f"variance: {min(variance_numerator, variance_denominator)} is negative")
+    if critical == math.inf:
+        return RatioSet("line", -math.inf, math.inf)
     square = critical**2
     a = denominator**2 - square * variance_denominator
     b = numerator * denominator - square * covariance
