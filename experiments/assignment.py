@@ -244,17 +244,23 @@ def unit_key(value: object) -> str:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not value or value != value:  # noqa: PLR0124
         return ""
-    return _number_text(value)
+    return number_text(value)
 
 
-def _number_text(value: float) -> str:
-    # JavaScript has doubles only, so a long whole number loses its last digits before it is written.
+def number_text(value: float) -> str:
+    """A number as ECMAScript's Number::toString writes it. JavaScript has doubles only, so a long whole number loses
+    its last digits before it is written.
+    """
     try:
         double = float(value)
     except OverflowError:
         double = math.inf if value > 0 else -math.inf
+    if math.isnan(double):
+        return "NaN"
     if math.isinf(double):
         return "Infinity" if double > 0 else "-Infinity"
+    if double == 0:
+        return "0"
     sign, digits, exponent = Decimal(repr(double)).normalize().as_tuple()
     text = "".join(map(str, digits))
     point = len(text) + int(exponent)
