@@ -1,8 +1,9 @@
 """Always-valid inference: intervals and p-values that hold at every look at once, so that a running experiment may be
 watched.
 
-The asymptotic confidence sequence is the default for an open-ended experiment. The mixture boundaries beneath it and
-the mSPRT are here too. Nothing in this file makes a *fixed-horizon* result safe to peek at.
+The asymptotic confidence sequence is the default for an open-ended experiment. The mixture boundaries beneath it, the
+mSPRT and the t-mixture for linear models are here too, and the rule for a group sequential experiment that overruns
+its plan. Nothing in this file makes a *fixed-horizon* result safe to peek at.
 """
 
 from __future__ import annotations
@@ -13,8 +14,16 @@ from dataclasses import dataclass
 
 from scipy import optimize, special
 
-from experiments.stats.inference import TWO_SIDED, Effect, Reading, conclude
-from experiments.stats.results import Comparison, Interval
+from experiments.stats.inference import TWO_SIDED, Effect, Reading, Reference, conclude, undefined
+from experiments.stats.moments import Moments
+from experiments.stats.results import ArmEstimate, Comparison, Interval, Note
+
+# A group sequential test followed by a confidence sequence at the full level up to twice the plan errs in 5.19 % at 20
+# looks and 5.24 % at 100 (exact, by the recursion of `crossings`). With these shares of alpha for plan and overrun it
+# is 4.97 % and 4.98 %, and at most alpha for every alpha from .001 to .2 and up to 100 looks; the price is .1 points
+# of power within the plan.
+PLAN_SHARE, OVERRUN_SHARE = 0.99, 0.25
+OVERRUN_LIMIT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,103 @@ class ConfidenceSequence:
         """The statistic at which the e-value is 1/alpha."""
         information = self.n * self.rho**2
         return math.sqrt(2 * (information + 1) / information * (math.log1p(information) / 2 - math.log(alpha)))
+
+
+@dataclass(frozen=True, slots=True)
+class AtShare:
+    """A reference that is given only a share of alpha, because another test has the rest."""
+
+    base: Reference
+    share: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share: {self.share} is not between 0 and 1")
+
+    @property
+    def degrees_of_freedom(self) -> float | None:
+        """Those of the reference beneath."""
+        return self.base.degrees_of_freedom
+
+    def p_value(self, statistic: float) -> float:
+        """The least alpha whose share rejects."""
+        return min(self.base.p_value(statistic) / self.share, 1.0)
+
+    def critical(self, alpha: float) -> float:
+        """The critical value of the share of alpha."""
+        return self.base.critical(alpha * self.share)
+
+
+def within_plan(reference: Reference) -> AtShare:
+    """A group sequential reference that leaves a little for `overrun`: for what may go on after its plan."""
+    return AtShare(reference, PLAN_SHARE)
+
+
+def overrun(n: int, *, planned_n: float, alpha: float = 0.05) -> AtShare:
+    """The reference after a plan ended without a decision (`within_plan` at its looks) and units kept coming.
+
+    `n` and `planned_n` are units in all compared arms together. Together with the plan's looks the error rate is at
+    most alpha up to twice the plan. Raises ValueError beyond: plan a new experiment.
+    """
+    if n > OVERRUN_LIMIT * planned_n:
+        raise ValueError(f"n: {n} units are more than {OVERRUN_LIMIT:g} times the plan of {planned_n:g}")
+    rho = exact_rho(planned_n, alpha=alpha * OVERRUN_SHARE)
+    return AtShare(ConfidenceSequence(n, rho), OVERRUN_SHARE)
+
+
+@dataclass(frozen=True, slots=True)
+class MixtureT:
+    """Reference of a coefficient's t statistic that holds at every look: a t likelihood ratio mixed over effects.
+
+    Lindon, Ham, Tingley and Bojinov (arXiv 2210.08589), the Bayes factor of theorem 1 for one coefficient: with nu
+    degrees of freedom and shrinkage r = phi / (phi + (sigma / se)^2), it is sqrt(r) ((1 + t^2/nu) / (1 + r t^2/nu))^
+    ((nu + 1)/2). `phi` is the precision of the mixing distribution in units of the residual variance: large looks for
+    small effects.
+    """
+
+    degrees_of_freedom: float
+    shrinkage: float
+
+    def log_e_value(self, statistic: float) -> float:
+        """Logarithm of the e-process at this look."""
+        freedom, square = self.degrees_of_freedom, statistic**2 / self.degrees_of_freedom
+        gain = math.log1p(square) - math.log1p(self.shrinkage * square)
+        return (math.log(self.shrinkage) + (freedom + 1) * gain) / 2
+
+    def p_value(self, statistic: float) -> float:
+        """min(1, 1/e-value)."""
+        return math.exp(-max(self.log_e_value(statistic), 0.0))
+
+    def critical(self, alpha: float) -> float:
+        """The statistic at which the e-value is 1/alpha; infinite while there are too few units for any."""
+        freedom = self.degrees_of_freedom
+        root = math.exp((math.log(self.shrinkage) + 2 * math.log(alpha)) / (freedom + 1))
+        if root <= self.shrinkage:
+            return math.inf
+        return math.sqrt(freedom * (1 - root) / (root - self.shrinkage))
+
+
+def watch_regression(
+    control: Moments, treatment: Moments, column: str, *, phi: float = 1.0, reading: Reading = TWO_SIDED
+) -> Comparison:
+    """The difference of two means as a coefficient of a linear model with one residual variance, valid at every look.
+
+    Exact for normal outcomes from the first units on, where the asymptotic sequence needs many. Residual variance
+    SSE/(n-2) and n-3 degrees of freedom, as the authors' package has them. Two-sided only.
+    """
+    if reading.alternative != "two-sided":
+        raise ValueError(f"alternative: a confidence sequence is two-sided, not {reading.alternative!r}")
+    if not (phi > 0 and math.isfinite(phi)):
+        raise ValueError(f"phi: {phi} is not a positive number")
+    sides, n = (control, treatment), control.n + treatment.n
+    if min(side.n for side in sides) < 2:
+        empty = (ArmEstimate(side.n, side.mean(column) if side.n else math.nan, math.nan) for side in sides)
+        return undefined(_effect(*empty), Note.TOO_FEW_UNITS, method="regression_sequence", reading=reading)
+    residual = sum(side.variance(column) * (side.n - 1) for side in sides) / (n - 2)
+    arms = (ArmEstimate(side.n, side.mean(column), math.sqrt(residual / side.n)) for side in sides)
+    shrinkage = phi / (phi + 1 / (1 / control.n + 1 / treatment.n))
+    reference = MixtureT(max(n - 3, 1), shrinkage)
+    return conclude(_effect(*arms), reference, method="regression_sequence", reading=reading)
 
 
 def exact_rho(planned_n: float, *, alpha: float = 0.05) -> float:
@@ -148,6 +254,10 @@ def mixture_sprt(
     spread = variance * total / mixing_variance
     half = math.sqrt(spread * (math.log(total / variance) - 2 * math.log(1 - confidence)))
     return Interval(estimate, estimate - half, estimate + half, confidence), math.exp(-max(log_ratio, 0.0))
+
+
+def _effect(control: ArmEstimate, treatment: ArmEstimate) -> Effect:
+    return Effect(control, treatment)
 
 
 def _check_plan(size: float, alpha: float) -> None:
