@@ -22,7 +22,6 @@ MAX_DEPTH = 20
 # What one evaluation may cost: an entry of a condition or a comparison in a list is one, a state of a pattern is one.
 MAX_STEPS = 200_000
 
-_GROUPING = ("$and", "$or", "$nor", "$not")
 _BUILD_INFORMATION = re.compile(r"^v|\+.*$")
 
 
