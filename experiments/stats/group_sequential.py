@@ -67,11 +67,15 @@ class GroupSequential:
         # The sign is dropped because the quantile of a tail below every double comes back as plus infinity.
         return abs(float(special.stdtrit(self.degrees_of_freedom, float(special.ndtr(-bound)))))
 
+    def normal(self, statistic: float) -> float:
+        """The normal statistic of the same tail probability."""
+        if self.degrees_of_freedom is None:
+            return statistic
+        return math.copysign(float(special.ndtri(special.stdtr(self.degrees_of_freedom, -abs(statistic)))), statistic)
+
     def p_value(self, statistic: float) -> float:
         """The least alpha at which this look rejects; 1 where none below 0.999 does."""
-        size = abs(statistic)
-        if self.degrees_of_freedom is not None:
-            size = float(-special.ndtri(special.stdtr(self.degrees_of_freedom, -size)))
+        size = abs(self.normal(statistic))
         if size <= self.boundaries(LARGEST_ALPHA)[-1]:
             return 1.0
         if size > self.boundaries(SMALLEST_ALPHA)[-1]:

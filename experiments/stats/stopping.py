@@ -94,15 +94,17 @@ def stopped(effect: Effect, plan: GroupSequential, *, confidence: float = 0.95) 
     """
     if not effect.variance > 0:
         return None
-    error, alpha = math.sqrt(effect.variance), 1 - confidence
-    statistic = effect.difference / error
-    boundaries = plan.boundaries(alpha)
+    raw = effect.difference / math.sqrt(effect.variance)
+    statistic, boundaries = plan.normal(raw), plan.boundaries(1 - confidence)
+    # Few units make Student's statistic of the normal one: everything is as much further away as that is.
+    scale = raw / statistic if statistic else 1.0
+    error = math.sqrt(effect.variance) * scale
     found = adjusted(statistic, plan.information, boundaries, confidence=confidence)
     lower, upper, p_value = found.lower, found.upper, found.p_value
     if not (found.crossed or plan.is_final):
-        lower, upper, p_value = statistic - boundaries[-1], statistic + boundaries[-1], plan.p_value(statistic)
+        lower, upper, p_value = statistic - boundaries[-1], statistic + boundaries[-1], plan.p_value(raw)
     difference = Interval(found.estimate * error, lower * error, upper * error, confidence)
-    lift = _lift(effect, tuple(statistic - value for value in (found.estimate, lower, upper)), confidence)
+    lift = _lift(effect, tuple((statistic - value) * scale for value in (found.estimate, lower, upper)), confidence)
     return Stopped(difference, lift, p_value, found.crossed)
 
 
