@@ -40,8 +40,10 @@ class Reason(StrEnum):
 
     ASSIGNED = "assigned"
     NO_UNIT = "no_unit"
+    HELD_OUT = "held_out"
     OUTSIDE_NAMESPACE = "outside_namespace"
     OUTSIDE_COVERAGE = "outside_coverage"
+    ARM_DROPPED = "arm_dropped"
 
 
 class AssignmentResult(NamedTuple):
@@ -70,12 +72,25 @@ class Namespace:
             raise ValueError(f"namespace: [{self.start}, {self.end}) is not within [0, 1]")
 
 
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A share of all units that is kept out: those whose hash (version 2) under a seed of its own is below the share."""
+
+    seed: str
+    share: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"share: {self.share} is not between 0 and 1")
+
+
 @dataclass(frozen=True)
 class AssignmentPlan:
     """Everything that decides an arm. Two equal plans assign alike, for ever.
 
     Weights are the arms' shares and add up to 1 (within 1 %, as the SDKs allow); coverage is the share of each arm's
-    range in use. Raises ValueError naming the field.
+    range in use. The range of a dropped arm (by index) stays where it is and is nobody's, so that nobody else moves.
+    Raises ValueError naming the field.
     """
 
     seed: str
@@ -83,11 +98,15 @@ class AssignmentPlan:
     coverage: float = 1.0
     hash_version: int = 2
     namespace: Namespace | None = None
+    holdouts: tuple[HeldOut, ...] = ()
+    dropped: frozenset[int] = frozenset()
     _known: dict[int, AssignmentResult] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Stored plans come back from JSON with a list; a plan must stay a value that can be compared and hashed.
         object.__setattr__(self, "weights", tuple(self.weights))
+        object.__setattr__(self, "holdouts", tuple(self.holdouts))
+        object.__setattr__(self, "dropped", frozenset(self.dropped))
         if not self.weights:
             raise ValueError("weights: an experiment needs at least one arm")
         if not all(weight >= 0 for weight in self.weights) or not 0.99 <= sum(self.weights) <= 1.01:
@@ -113,7 +132,7 @@ class AssignmentPlan:
         table = np.full(self.slots, NOT_ASSIGNED, dtype=np.int16)
         bucket = np.arange(self.slots) / self.slots
         for arm, (start, end) in reversed(tuple(enumerate(self.ranges))):
-            table[(bucket >= start) & (bucket < end)] = arm
+            table[(bucket >= start) & (bucket < end)] = NOT_ASSIGNED if arm in self.dropped else arm
         return table
 
     @cached_property
@@ -129,10 +148,13 @@ class AssignmentPlan:
         bucket = slot / self.slots
         arm = choose_variation(bucket, self.ranges)
         reason = Reason.OUTSIDE_COVERAGE if arm == NOT_ASSIGNED else Reason.ASSIGNED
+        if arm in self.dropped:
+            arm, reason = NOT_ASSIGNED, Reason.ARM_DROPPED
         return self._known.setdefault(slot, AssignmentResult(arm, bucket, reason))
 
 
 _NO_UNIT = AssignmentResult(NOT_ASSIGNED, None, Reason.NO_UNIT)
+_HELD_OUT = AssignmentResult(NOT_ASSIGNED, None, Reason.HELD_OUT)
 _OUTSIDE_NAMESPACE = AssignmentResult(NOT_ASSIGNED, None, Reason.OUTSIDE_NAMESPACE)
 
 
@@ -141,6 +163,8 @@ def assign(unit: object, plan: AssignmentPlan) -> AssignmentResult:
     key = unit if type(unit) is str else unit_key(unit)
     if not key:
         return _NO_UNIT
+    if plan.holdouts and is_held_out(key, plan.holdouts):
+        return _HELD_OUT
     if plan.namespace is not None and not in_namespace(key, plan.namespace):
         return _OUTSIDE_NAMESPACE
     if plan.hash_version == 2:
@@ -192,6 +216,11 @@ def in_namespace(unit: str, namespace: Namespace) -> bool:
     """Whether a unit is on the namespace's share; always by hash version 1, as in every SDK."""
     position = fnv1a32(f"{unit}__{namespace.key}") % 1_000 / 1_000
     return namespace.start <= position < namespace.end
+
+
+def is_held_out(unit: str, holdouts: Sequence[HeldOut]) -> bool:
+    """Whether any of the holdouts keeps a unit out."""
+    return any(fnv1a32(str(fnv1a32(holdout.seed + unit))) % 10_000 / 10_000 < holdout.share for holdout in holdouts)
 
 
 def equal_weights(count: int) -> tuple[float, ...]:
@@ -291,6 +320,9 @@ def _assign_chunk(units: Sequence[str], plan: AssignmentPlan) -> npt.NDArray[np.
     if plan.namespace is not None:
         position = (column.hashed(_OFFSET, plan._namespace_seed) % np.uint32(1_000)) / 1_000  # noqa: SLF001
         arms[(position < plan.namespace.start) | (position >= plan.namespace.end)] = NOT_ASSIGNED
+    for holdout in plan.holdouts:
+        position = (_hash_decimal(column.hashed(fnv1a32(holdout.seed))) % np.uint32(10_000)) / 10_000
+        arms[position < holdout.share] = NOT_ASSIGNED
     arms[column.lengths == 0] = NOT_ASSIGNED
     # Back from the order of lengths to the caller's.
     result = np.empty_like(arms)

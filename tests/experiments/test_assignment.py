@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from experiments.assignment import (
     AssignmentPlan,
+    HeldOut,
     Namespace,
     Reason,
     assign,
@@ -19,6 +22,7 @@ from experiments.assignment import (
     fnv1a32,
     forced_variation,
     hash_value,
+    is_held_out,
     unit_key,
 )
 
@@ -39,6 +43,8 @@ plans = st.builds(
         units,
         st.tuples(st.floats(0, 1), st.floats(0, 1)),
     ),
+    holdouts=st.lists(st.builds(HeldOut, units, st.floats(0, 1)), max_size=2),
+    dropped=st.frozensets(st.integers(0, 5), max_size=3),
 )
 
 
@@ -81,11 +87,49 @@ def test_a_column_of_something_else_than_text_is_refused(column: list[str]) -> N
 @given(unit=units.filter(bool), plan=plans, more=st.floats(0, 1))
 def test_raising_the_coverage_moves_nobody(unit: str, plan: AssignmentPlan, more: float) -> None:
     low, high = sorted((plan.coverage, more))
-    before, after = (
-        assign(unit, AssignmentPlan(plan.seed, plan.weights, coverage, plan.hash_version, plan.namespace))
-        for coverage in (low, high)
-    )
+    before, after = (assign(unit, replace(plan, coverage=coverage)) for coverage in (low, high))
     assert not before.in_experiment or after.variation == before.variation
+    assert before.reason is not Reason.ARM_DROPPED or after.reason is Reason.ARM_DROPPED
+
+
+@settings(max_examples=200, deadline=None)
+@given(unit=units.filter(bool), plan=plans, arm=st.integers(0, 5))
+def test_dropping_an_arm_moves_nobody_else(unit: str, plan: AssignmentPlan, arm: int) -> None:
+    before, after = assign(unit, plan), assign(unit, replace(plan, dropped=plan.dropped | {arm}))
+    if before.variation == arm:
+        assert (after.variation, after.reason) == (-1, Reason.ARM_DROPPED)
+    else:
+        assert after == before
+
+
+@settings(max_examples=100, deadline=None)
+@given(unit=units.filter(bool), plan=plans, holdout=st.builds(HeldOut, units, st.floats(0, 1)))
+def test_a_holdout_keeps_some_out_and_moves_nobody_else(unit: str, plan: AssignmentPlan, holdout: HeldOut) -> None:
+    before, after = assign(unit, plan), assign(unit, replace(plan, holdouts=(*plan.holdouts, holdout)))
+    assert after == before or after == (-1, None, Reason.HELD_OUT)
+
+
+def test_a_holdout_keeps_its_share_out_of_every_arm_alike() -> None:
+    column = [f"shopper-{index}" for index in range(100_000)]
+    held = AssignmentPlan("any", (0.5, 0.5), holdouts=(HeldOut("season", 0.1),))
+    # Four standard errors of a share of 100,000 are at most .0063.
+    assert np.bincount(assign_many(column, held) + 1) / len(column) == pytest.approx([0.1, 0.45, 0.45], abs=0.0063)
+    for seed in ("one", "two"):  # the same units for every experiment
+        kept = assign_many(column, AssignmentPlan(seed, (1.0,), holdouts=(HeldOut("season", 0.1),))) == -1
+        assert (kept == (assign_many(column, held) == -1)).all()
+
+
+def test_a_holdout_is_a_filter_of_the_published_hash() -> None:
+    # So that a payload can hold it as a filter of the range from the share to 1.
+    for index in range(300):
+        bucket = hash_value("season", f"u-{index}", 2)
+        assert is_held_out(f"u-{index}", [HeldOut("season", 0.3)]) is (bucket is not None and bucket < 0.3)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_holdout_of_no_share_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match=r"^share: "):
+        HeldOut("season", share)
 
 
 def test_arms_get_their_shares() -> None:
