@@ -2,8 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-from tests.experiments.stats.golden_base import Fields, Inputs
+from experiments.stats import bayes, means
+from experiments.stats.inference import Effect
+from experiments.stats.results import Direction
+from tests.experiments.stats.golden_base import Fields, Inputs, ends, summaries
 
-METHODS: dict[str, Callable[[Inputs], Fields]] = {}
+
+def bayesian_normal(inputs: Inputs) -> Fields:
+    control, treatment = (means.arm_mean(side, "y") for side in summaries(inputs))
+    given = inputs["prior"]
+    prior = bayes.FLAT
+    if given is not None:
+        prior = bayes.NormalPrior(given["mean"], math.sqrt(given["variance"]), given["scale"])
+    found = bayes.normal_effect(Effect(control, treatment), scale=inputs["difference"], prior=prior)
+    direction: Direction = "decrease" if inputs["inverse"] else "increase"
+    return {
+        "chance_to_win": found.chance_to_win(direction),
+        "expected_effect": found.mean,
+        "posterior_sd": found.spread,
+        "ci": ends(found.interval(1 - inputs["alpha"])),
+        "risk_control": found.loss_of_control(direction),
+        "risk_treatment": found.loss_of_treatment(direction),
+    }
+
+
+METHODS: dict[str, Callable[[Inputs], Fields]] = {
+    "bayesian_normal": bayesian_normal,
+}
