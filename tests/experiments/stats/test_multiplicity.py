@@ -1,4 +1,6 @@
-"""Corrections for many p-values: the papers' own examples, and laws between the methods."""
+"""Corrections for many p-values: the papers' own examples, laws between the methods, and the intervals that go with
+Holm's.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from experiments.stats import multiplicity as m
+from experiments.stats.group_sequential import GroupSequential
+from experiments.stats.inference import Effect, Normal, Reading, Reference, Student, conclude
+from experiments.stats.results import ArmEstimate
+from experiments.stats.sequences import ConfidenceSequence
 
 # Benjamini and Hochberg (1995), section 3.2: fifteen p-values of a trial on myocardial infarction.
 TRIAL = [
@@ -95,3 +101,123 @@ def test_none_is_none_and_nonsense_is_refused(method: str) -> None:
     for wrong in ([0.1, 1.1], [-0.1], [math.nan]):
         with pytest.raises(ValueError, match=r"^p_values: "):
             m.ADJUSTMENTS[method](wrong)
+
+
+def test_wang_and_ramdas_own_example() -> None:
+    # Thresholds m/(k alpha) = 100, 50, 33.3, 25, 20: only the first is over its own.
+    adjusted = m.e_benjamini_hochberg([200, 30, 45, 3, 0.5])
+    assert (adjusted <= 0.05).tolist() == [True, False, False, False, False]
+    assert adjusted[0] == pytest.approx(0.025)
+    assert m.e_benjamini_hochberg([0.0, math.inf]).tolist() == [1.0, 0.0]
+    for wrong in ([-1.0], [math.nan]):
+        with pytest.raises(ValueError, match=r"^e_values: "):
+            m.e_benjamini_hochberg(wrong)
+
+
+def test_guardrails_divide_the_chance_to_miss() -> None:
+    assert m.guardrail_power(0.8, 0) == pytest.approx(0.8)
+    assert m.guardrail_power(0.8, 3) == pytest.approx(0.95)
+    for field, power, count in (("power", 1.0, 1), ("guardrails", 0.8, -1)):
+        with pytest.raises(ValueError, match=rf"^{field}: "):
+            m.guardrail_power(power, count)
+
+
+references: st.SearchStrategy[Reference] = st.sampled_from(
+    [Normal(), Student(9.0), GroupSequential((0.3, 0.6)), GroupSequential((0.5, 1.0)), ConfidenceSequence(5_000, 0.02)]
+)
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> list[tuple[Effect, Reference]]:
+    """Arms against one control, of all kinds of references, some without variation."""
+    control = ArmEstimate(500, draw(st.floats(-1, 20)), draw(st.floats(0, 1)))
+    found: list[tuple[Effect, Reference]] = []
+    for _ in range(draw(st.integers(1, 5))):
+        z, error = draw(st.floats(-7, 7)), draw(st.floats(0.01, 1))
+        value = control.value + z * math.hypot(error, control.standard_error)
+        found.append((Effect(control, ArmEstimate(500, value, error)), draw(references)))
+    return found
+
+
+@settings(max_examples=200)
+@given(made=comparisons(), confidence=st.sampled_from([0.8, 0.95, 0.99]))
+def test_simultaneous_intervals_say_what_their_p_values_say(
+    made: list[tuple[Effect, Reference]], confidence: float
+) -> None:
+    alpha = 1 - confidence
+    together = m.simultaneous(made, confidence=confidence)
+    assume(all(abs(one.p_value - alpha) > 1e-6 * alpha for one in together))
+    for (effect, reference), one in zip(made, together, strict=True):
+        clear = one.p_value < alpha
+        assert (0.0 not in one.difference) is clear
+        assert one.lift is None or (0.0 not in one.lift) is clear
+        assert one.difference.lower <= one.difference.estimate <= one.difference.upper
+        alone = conclude(effect, reference, method="any", reading=Reading(confidence))
+        assert one.p_value >= alone.p_value * (1 - 1e-9)
+        # The single step is never bolder than the step-down.
+        assert clear or 0.0 in one.single_step
+
+
+def test_one_comparison_is_left_as_it_is() -> None:
+    effect = Effect(ArmEstimate(100, 10.0, 0.2), ArmEstimate(100, 10.9, 0.3))
+    (one,) = m.simultaneous([(effect, Normal())])
+    alone = conclude(effect, Normal(), method="z")
+    assert one.p_value == pytest.approx(alone.p_value, rel=1e-12)
+    assert one.difference == one.single_step == alone.difference
+    assert one.lift == alone.lift
+
+
+def test_effects_of_one_sign_have_holms_p_values() -> None:
+    control = ArmEstimate(100, 10.0, 0.0)
+    made = [(Effect(control, ArmEstimate(100, 10.0 + z, 1.0)), Normal()) for z in (2.9, 2.1, 2.4, 1.0)]
+    plain = m.holm([Normal().p_value(z) for z in (2.9, 2.1, 2.4, 1.0)])
+    assert [one.p_value for one in m.simultaneous(made)] == pytest.approx(plain.tolist(), rel=1e-12)
+
+
+def test_the_price_of_a_step_down() -> None:
+    # Two of three rejected: of them only the sign is known, and the third has the whole of its side of alpha.
+    control = ArmEstimate(100, 10.0, 0.0)
+    made = [(Effect(control, ArmEstimate(100, 10.0 + z, 1.0)), Normal()) for z in (4.0, 2.5, 1.0)]
+    first, second, third = m.simultaneous(made)
+    assert first.difference.lower == second.difference.lower == m.BEYOND_ZERO
+    assert third.difference.lower == pytest.approx(1.0 - Normal().critical(0.05))
+    assert third.difference.upper == pytest.approx(1.0 + Normal().critical(0.05 / 3))
+    assert first.single_step.lower == pytest.approx(4.0 - Normal().critical(0.05 / 3))
+    # All rejected: all are told apart from zero by the single step, where that is beyond it.
+    found = m.simultaneous([*made[:2], (Effect(control, ArmEstimate(100, 14.0, 1.0)), Normal())])
+    assert found[0].difference.lower == pytest.approx(4.0 - Normal().critical(0.05 / 3))
+    assert found[1].difference.lower == pytest.approx(2.5 - Normal().critical(0.05 / 3))
+
+
+def test_all_intervals_hold_together_with_the_confidence_asked_for() -> None:
+    # Four arms against one control (correlated), effects of both signs and none: every interval and every sign.
+    random = np.random.Generator(np.random.PCG64(9))
+    truths = (0.0, 0.0, 2.5, -3.0)
+    held = falsely = 0
+    runs = 3_000
+    for noise in random.normal(size=(runs, 5)):
+        control = ArmEstimate(100, 10.0 + noise[0], 1.0)
+        made = [
+            (Effect(control, ArmEstimate(100, 10.0 + truth + one, 1.0)), Normal())
+            for truth, one in zip(truths, noise[1:], strict=True)
+        ]
+        found = m.simultaneous(made)
+        held += all(truth in one.difference for truth, one in zip(truths, found, strict=True))
+        falsely += any(one.p_value < 0.05 for truth, one in zip(truths, found, strict=True) if truth == 0)
+    # Four standard errors of 3,000 runs are .016.
+    assert held / runs >= 0.95 - 0.016
+    assert falsely / runs <= 0.05 + 0.016
+
+
+def test_every_arm_against_every_other() -> None:
+    arms = {"a": ArmEstimate(500, 10.0, 0.1), "b": ArmEstimate(500, 10.05, 0.1), "c": ArmEstimate(500, 11.0, 0.1)}
+    assert m.pairs(list(arms)) == [("a", "b"), ("a", "c"), ("b", "c")]
+    found = m.all_pairs(arms)
+    assert list(found) == m.pairs(list(arms))
+    assert [one.p_value < 0.05 for one in found.values()] == [False, True, True]
+
+
+def test_simultaneous_refuses_nonsense_and_takes_nothing() -> None:
+    assert m.simultaneous([]) == ()
+    with pytest.raises(ValueError, match=r"^confidence: "):
+        m.simultaneous([], confidence=1.0)

@@ -6,14 +6,17 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from experiments.stats import sequences
+from experiments.stats.crossings import exits
+from experiments.stats.group_sequential import GroupSequential
 from experiments.stats.inference import Effect, Normal, Reading, conclude
+from experiments.stats.moments import Moments
 from experiments.stats.results import ArmEstimate, Note
-from experiments.stats.sequences import ConfidenceSequence
+from experiments.stats.sequences import AtShare, ConfidenceSequence, MixtureT
 
 
 def test_boundaries_of_the_authors_package() -> None:
@@ -108,9 +111,111 @@ def test_no_variation_is_undefined_here_too() -> None:
     assert sequences.watch(Effect(flat, flat), planned_n=100).notes == (Note.NO_VARIATION,)
 
 
+@given(
+    reference=st.sampled_from(
+        [AtShare(Normal(), 0.25), AtShare(GroupSequential((0.4, 1.0)), 0.99), MixtureT(40.0, 0.03), MixtureT(1.0, 0.5)]
+    ),
+    statistic=st.floats(0, 30),
+    alpha=st.floats(1e-9, 0.5),
+)
+def test_shares_and_mixtures_are_coherent(reference: AtShare | MixtureT, statistic: float, alpha: float) -> None:
+    p_value = reference.p_value(statistic)
+    assume(abs(p_value - alpha) > 1e-7 * alpha)
+    assert (p_value < alpha) is (statistic > reference.critical(alpha))
+
+
+def union_error(looks: int, *, alpha: float = 0.05, tuned: bool = True) -> float:
+    """Chance, without any difference, that plan or overrun up to twice the plan ever reject; looks go on as often."""
+    units = 100_000
+    shares = [look / looks for look in range(1, 2 * looks + 1)]
+    plan = GroupSequential(tuple(shares[:looks]))
+    within = sequences.PLAN_SHARE * alpha if tuned else alpha
+    bounds = list(plan.boundaries(within))
+    for share in shares[looks:]:
+        n = round(share * units)
+        after = (
+            sequences.overrun(n, planned_n=units, alpha=alpha)
+            if tuned
+            else ConfidenceSequence(n, sequences.exact_rho(units, alpha=alpha))
+        )
+        bounds.append(after.critical(alpha))
+    return exits(shares, [-bound for bound in bounds], bounds).total
+
+
+def test_a_plan_and_its_overrun_keep_the_level_together() -> None:
+    # The pair at its full level does not: 5.19 % at 20 looks, 5.24 % at 100.
+    assert union_error(20, tuned=False) == pytest.approx(0.05186, abs=1e-5)
+    assert union_error(100, tuned=False) == pytest.approx(0.05240, abs=1e-5)
+    assert union_error(20) == pytest.approx(0.04964, abs=1e-5)
+    assert union_error(100) == pytest.approx(0.04968, abs=1e-5)
+    for alpha in (0.001, 0.01, 0.1, 0.2):
+        assert union_error(100, alpha=alpha) <= alpha
+
+
+def test_within_the_plan_the_overrun_costs_next_to_nothing() -> None:
+    looks = tuple(look / 20 for look in range(1, 21))
+    plan = GroupSequential(looks)
+    assert sequences.within_plan(plan).critical(0.05) == plan.critical(0.0495)
+    assert sequences.within_plan(plan).critical(0.05) - plan.critical(0.05) < 0.005
+
+
+def test_twice_the_plan_is_the_end() -> None:
+    assert sequences.overrun(2_000, planned_n=1_000).critical(0.05) > 3
+    with pytest.raises(ValueError, match=r"^n: "):
+        sequences.overrun(2_001, planned_n=1_000)
+
+
+def test_the_t_mixture_by_quadrature() -> None:
+    # The t likelihood ratio averaged over effects ~ N(0, residual variance / phi), as a noncentral t by its definition.
+    freedom, shrinkage, statistic = 12.0, 0.2, 2.3
+    # Conditional on the scale s ~ chi/sqrt(nu), t s is normal: N(0, 1) or, mixed, N(0, 1/r).
+    density = {
+        spread: integrate.quad(
+            lambda s, spread=spread: (
+                s
+                * stats.norm.pdf(statistic * s, scale=math.sqrt(spread))
+                * stats.chi.pdf(s * math.sqrt(freedom), freedom)
+            ),
+            0,
+            12,
+        )[0]
+        for spread in (1.0, 1 / shrinkage)
+    }
+    expected = density[1 / shrinkage] / density[1.0]
+    assert math.exp(MixtureT(freedom, shrinkage).log_e_value(statistic)) == pytest.approx(expected, rel=1e-7)
+
+
+def test_a_regression_watched_from_the_first_units_keeps_the_level() -> None:
+    random = np.random.Generator(np.random.PCG64(12))
+    rows = random.normal(size=(2, 400, 60, 1))
+    wrong = 0
+    for a, b in zip(*rows, strict=True):
+        wrong += any(
+            sequences.watch_regression(
+                Moments.from_rows(("y",), a[:size]), Moments.from_rows(("y",), b[:size]), "y"
+            ).significant
+            for size in range(3, 61, 3)
+        )
+    assert wrong / 400 <= 0.05
+
+
+def test_a_regression_has_no_answer_from_one_unit() -> None:
+    one, two = (Moments.from_rows(("y",), np.arange(float(n))[:, None]) for n in (1, 2))
+    assert sequences.watch_regression(one, two, "y").notes == (Note.TOO_FEW_UNITS,)
+    assert MixtureT(1.0, 0.5).critical(0.001) == math.inf
+
+
 @pytest.mark.parametrize(
     ("field", "call"),
     [
+        ("share", lambda: AtShare(Normal(), 0.0)),
+        ("phi", lambda: sequences.watch_regression(Moments.empty(("y",)), Moments.empty(("y",)), "y", phi=0.0)),
+        (
+            "alternative",
+            lambda: sequences.watch_regression(
+                Moments.empty(("y",)), Moments.empty(("y",)), "y", reading=Reading(alternative="less")
+            ),
+        ),
         ("n", lambda: ConfidenceSequence(0, 0.1)),
         ("rho", lambda: ConfidenceSequence(10, 0.0)),
         ("rho", lambda: ConfidenceSequence(10, math.nan)),
