@@ -27,7 +27,7 @@ Scale = Literal["absolute", "relative"]
 # beyond this many are below any double that matters.
 _STEPS = 8
 _REACH = 12.0
-_MOST_STEPS = 200_000
+_MOST_STEPS = 40_000
 
 
 @dataclass(frozen=True, slots=True)

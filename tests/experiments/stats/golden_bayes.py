@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from experiments.stats import bayes, means
+from experiments.stats import bayes, beta_binomial, means
 from experiments.stats.inference import Effect
 from experiments.stats.results import Direction
-from tests.experiments.stats.golden_base import Fields, Inputs, ends, summaries
+from tests.experiments.stats.golden_base import Fields, Inputs, counts, ends, summaries
 
 
 def bayesian_normal(inputs: Inputs) -> Fields:
@@ -29,6 +29,21 @@ def bayesian_normal(inputs: Inputs) -> Fields:
     }
 
 
+def bayesian_beta_binomial(inputs: Inputs) -> Fields:
+    prior = beta_binomial.Beta(inputs["prior_alpha"], inputs["prior_beta"])
+    found = beta_binomial.compare(*counts(inputs), prior=prior)
+    return {
+        "prob_b_beats_a": found.chance_to_win,
+        "expected_loss_choose_a": found.loss_of_control,
+        "expected_loss_choose_b": found.loss_of_treatment,
+        "posterior_mean_a": found.control.mean,
+        "posterior_mean_b": found.treatment.mean,
+        "ci_a": ends(found.control.interval()),
+        "ci_b": ends(found.treatment.interval()),
+    }
+
+
 METHODS: dict[str, Callable[[Inputs], Fields]] = {
     "bayesian_normal": bayesian_normal,
+    "bayesian_beta_binomial": bayesian_beta_binomial,
 }
