@@ -126,3 +126,17 @@ def test_more_refusals() -> None:
         sample_ratio.sequential((1, 2), (1, 1), concentration=0)
     with pytest.raises(ValueError, match=r"^counts: "):
         sample_ratio.exact_binomial((1, 2, 3), (1, 1, 1))
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_fault_of_one_browser_is_found_within_it(running: bool) -> None:
+    counts = {"chrome": (50_100, 49_900), "safari": (9_000, 8_000), "firefox": (2_010, 1_990)}
+    whole = sample_ratio.chi_square([sum(arm) for arm in zip(*counts.values(), strict=True)], (1, 1))
+    found = sample_ratio.by_value(counts, (1, 1), running=running)
+    assert {value for value, one in found.items() if one.mismatch} == {"safari"}
+    assert found["safari"].observed == (9_000, 8_000)
+    alone = (sample_ratio.sequential if running else sample_ratio.chi_square)((9_000, 8_000), (1, 1))
+    # Holm: the least of three is multiplied by three; and a fault of one browser shows more in it than in all.
+    assert found["safari"].p_value == pytest.approx(3 * alone.p_value)
+    assert found["safari"].p_value < whole.p_value
+    assert sample_ratio.by_value({}, (1, 1), running=running) == {}
