@@ -74,7 +74,7 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """A share of all units that is kept out: those whose hash (version 2) under a seed of its own is below the share."""
+    """A share of all units that is kept out: those whose hash (version 2) under its own seed is below the share."""
 
     seed: str
     share: float

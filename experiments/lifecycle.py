@@ -6,7 +6,9 @@
                      ▼    │              │
                      paused ────stop─────┘
 
-An imported experiment is born stopped. Nothing leads back: a second run is a second experiment.
+An imported experiment is born stopped. Nothing leads back: a second run is a second experiment. What decides who sees
+what is fixed once it runs, but for the changes below; each either moves nobody or begins a new phase, whose figures
+begin anew.
 """
 
 from __future__ import annotations
@@ -34,6 +36,16 @@ class Move(StrEnum):
     DECIDE = "decide"
 
 
+class Change(StrEnum):
+    """What may change of an experiment without moving it."""
+
+    PHASE = "start_phase"
+    COVERAGE = "raise_coverage"
+    DROP = "drop_arm"
+    FORCED = "set_forced_arms"
+    ALLOCATION = "update_allocation"
+
+
 # move: (states it starts from, the state it leads to)
 MOVES: dict[Move, tuple[frozenset[Status], Status]] = {
     Move.START: (frozenset({Status.DRAFT}), Status.RUNNING),
@@ -42,6 +54,21 @@ MOVES: dict[Move, tuple[frozenset[Status], Status]] = {
     Move.STOP: (frozenset({Status.RUNNING, Status.PAUSED}), Status.STOPPED),
     Move.DECIDE: (frozenset({Status.STOPPED}), Status.DECIDED),
 }
+
+
+_ON = frozenset({Status.RUNNING, Status.PAUSED})
+CHANGES: dict[Change, frozenset[Status]] = {
+    Change.PHASE: _ON,
+    Change.COVERAGE: _ON,
+    Change.DROP: _ON,
+    Change.FORCED: _ON | {Status.DRAFT},
+    Change.ALLOCATION: frozenset({Status.RUNNING}),
+}
+
+
+def can_change(status: Status | str, change: Change) -> bool:
+    """Whether a state allows a change."""
+    return status in CHANGES[change]
 
 
 def allowed(status: Status | str) -> tuple[Move, ...]:

@@ -22,7 +22,8 @@ router = Router()
 def decide(request: HttpRequest, payload: schemas.DecideIn) -> HttpResponse:
     """One decision for `unit`, or a list for `units`. Nothing is written: send an exposure when the arm is shown."""
     units = payload.units if payload.units is not None else [payload.unit or ""]
-    decisions = [decision.to_dict() for decision in queries.decide(payload.experiment, units)]
+    found = queries.decide(payload.experiment, units, payload.attributes)
+    decisions = [decision.to_dict() for decision in found]
     if payload.units is None:
         return answer(decisions[0])
     return answer({"experiment": payload.experiment, "decisions": decisions})

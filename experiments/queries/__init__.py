@@ -1,16 +1,32 @@
 """Reads of experiments, for pages and the API."""
 
-from experiments.queries.deciding import DECIDED, NOT_RUNNING, Choice, Decision, Plan, decide, plan_of
+from experiments.queries.deciding import (
+    DECIDED,
+    FORCED,
+    NOT_RUNNING,
+    NOT_TARGETED,
+    Choice,
+    Decision,
+    Plan,
+    Shown,
+    decide,
+    plan_of,
+)
 from experiments.queries.finding import OPEN_FIRST, arms_of, experiment_by_key, experiment_list, latest_analysis
+from experiments.queries.identities import canonical
 
 __all__ = [
     "DECIDED",
+    "FORCED",
     "NOT_RUNNING",
+    "NOT_TARGETED",
     "OPEN_FIRST",
     "Choice",
     "Decision",
     "Plan",
+    "Shown",
     "arms_of",
+    "canonical",
     "decide",
     "experiment_by_key",
     "experiment_list",

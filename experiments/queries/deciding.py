@@ -1,24 +1,49 @@
-"""What a unit gets: read on each request, so a plan is remembered by version and costs one query."""
+"""What a unit gets: read on each request, so a plan is remembered and a decision costs one query.
+
+That query brings what a remembered plan depends on: the experiment's version (of its state, arms, coverage, forced
+arms and batches), that of all holdouts, and whether any unit has a second name. Only then are names read, and only an
+adaptive experiment reads what its units were already shown.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.db.models import Exists, Func, IntegerField, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from core import errors
-from experiments.assignment import AssignmentPlan, Namespace, assign
+from experiments import lifecycle
+from experiments.assignment import AssignmentPlan, HeldOut, Namespace, Reason, assign, is_held_out
 from experiments.lifecycle import Status
-from experiments.models import Arm, Experiment, Source
+from experiments.models import (
+    Allocation,
+    AllocationBatch,
+    Arm,
+    Experiment,
+    Holdout,
+    Source,
+    UnitIdentity,
+    UnitTotals,
+)
+from experiments.queries.identities import canonical
+from experiments.targeting import matches
 
 NOT_RUNNING = "not_running"
 DECIDED = "decided"
+FORCED = "forced"
+NOT_TARGETED = "not_targeted"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one unit gets. Only a unit that is `in_experiment` may be reported as exposed."""
+    """What one unit gets. Only a unit that is `in_experiment` may be reported as exposed.
+
+    `batch` and `propensity` (how likely the arm was) are of adaptive experiments alone.
+    """
 
     experiment: str
     unit: str
@@ -27,10 +52,15 @@ class Decision:
     control: bool
     reason: str
     content: dict[str, Any]
+    batch: int | None = None
+    propensity: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
+        """For JSON; without batch and propensity where there are none."""
+        found = asdict(self)
+        if self.batch is None:
+            del found["batch"], found["propensity"]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,73 +72,175 @@ class Choice:
     content: dict[str, Any]
 
 
+class Shown(NamedTuple):
+    """What a unit was already shown by an adaptive experiment: an arm's index and the batch of that moment."""
+
+    variation: int
+    batch: int | None
+
+
 @dataclass(frozen=True)
 class Plan:
-    """All that decides for one version of an experiment: the assignment where it runs, else what everybody gets."""
+    """All that decides for one version of an experiment: the assignment where it runs, else what everybody gets.
+
+    `batches` are the weights of each batch of adaptive allocation by number, the last of which assigns.
+    """
 
     key: str
     arms: tuple[Choice, ...]
     assignment: AssignmentPlan | None
     everybody: Choice | None
     reason: str
+    control: Choice | None = None
+    condition: Mapping[str, Any] = field(default_factory=dict)
+    forced: Mapping[str, Choice] = field(default_factory=dict)
+    holdouts: tuple[HeldOut, ...] = ()
+    batches: Mapping[int, Sequence[float]] = field(default_factory=dict)
 
-    def decide(self, unit: str) -> Decision:
-        """The decision for a unit: its arm, or the fallback with the reason."""
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether units keep what they were shown while the weights change."""
+        return self.assignment is not None and bool(self.batches)
+
+    def targets(self, attributes: Mapping[str, Any]) -> bool:
+        """Whether a shopper with these attributes may enter."""
+        return not self.condition or matches(attributes, self.condition)
+
+    def decide(self, unit: str, *, name: str = "", targeted: bool = True, shown: Shown | None = None) -> Decision:
+        """The decision for a unit: its arm, or the fallback with the reason.
+
+        `name` is what the unit is hashed by, where that is another; `targeted` is what `targets` said of it.
+        """
+        name = name or unit
+        forced = self.forced.get(unit) or self.forced.get(name)
+        if forced is not None:
+            return self._decision(unit, forced, FORCED)
         if self.assignment is None:
+            if self.reason == DECIDED and is_held_out(name, self.holdouts):
+                return self._decision(unit, self.control, Reason.HELD_OUT)
             return self._decision(unit, self.everybody, self.reason)
-        found = assign(unit, self.assignment)
+        found = assign(name, self.assignment)
+        if not targeted and found.reason is not Reason.HELD_OUT:
+            return self._decision(unit, self.everybody, NOT_TARGETED)
+        if shown is not None and found.reason is not Reason.HELD_OUT:
+            return self._again(unit, shown)
         if not found.in_experiment:
-            return self._decision(unit, self.everybody, found.reason.value)
-        return self._decision(unit, self.arms[found.variation], found.reason.value, in_experiment=True)
+            return self._decision(unit, self.everybody, found.reason)
+        return self._entered(unit, found.variation, max(self.batches, default=None))
 
-    def _decision(self, unit: str, arm: Choice | None, reason: str, *, in_experiment: bool = False) -> Decision:
+    def _again(self, unit: str, shown: Shown) -> Decision:
+        if self.assignment is not None and shown.variation in self.assignment.dropped:
+            return self._decision(unit, self.everybody, Reason.ARM_DROPPED)
+        return self._entered(unit, shown.variation, shown.batch if shown.batch in self.batches else max(self.batches))
+
+    def _entered(self, unit: str, variation: int, batch: int | None) -> Decision:
+        propensity = None if batch is None else self.batches[batch][variation]
+        return self._decision(
+            unit, self.arms[variation], Reason.ASSIGNED, in_experiment=True, batch=batch, propensity=propensity
+        )
+
+    def _decision(self, unit: str, arm: Choice | None, reason: str, **further: Any) -> Decision:
         return Decision(
             experiment=self.key,
             unit=unit,
-            in_experiment=in_experiment,
+            in_experiment=further.pop("in_experiment", False),
             arm=arm.key if arm else None,
             control=arm is not None and arm.control,
-            reason=reason,
+            reason=str(reason),
             content=arm.content if arm else {},
+            **further,
         )
 
 
-def decide(experiment: str, units: Sequence[str]) -> list[Decision]:
-    """What these units get, in their order, from the experiment's key. One query once its plan is known.
+def decide(experiment: str, units: Sequence[str], attributes: Mapping[str, Any] | None = None) -> list[Decision]:
+    """What these units get, in their order, from the experiment's key. `attributes` are those of all of them.
 
+    One query once its plan is known; one more where any unit has a second name, and one more where it is adaptive.
     Where it does not run everybody gets the control, or, once it was decided to ship an arm, that arm. Raises NotFound.
     """
-    found = Experiment.objects.filter(key=experiment).values_list("pk", "version").first()
+    found = _versions().filter(key=experiment).first()
     if found is None:
         raise errors.NotFound(f"There is no experiment {experiment!r}.")
-    plan = plan_of(*found)
-    return [plan.decide(unit) for unit in units]
+    pk, version, holdouts, has_names = found
+    plan = plan_of(pk, version, holdouts)
+    names = canonical(units) if has_names else {}
+    targeted = plan.targets(attributes or {})
+    shown = _shown(pk, {names.get(unit, unit) for unit in units}) if plan.is_adaptive else {}
+    return [
+        plan.decide(unit, name=name, targeted=targeted, shown=shown.get(name))
+        for unit in units
+        for name in (names.get(unit, unit),)
+    ]
 
 
 @lru_cache(maxsize=1024)
-def plan_of(pk: int, version: int) -> Plan:  # noqa: ARG001 - the version is what makes a remembered plan right
-    """The plan of one version of an experiment. Arms never change, and each change of state makes a new version."""
+def plan_of(pk: int, version: int, holdouts: int) -> Plan:  # noqa: ARG001 - the versions make a remembered plan right
+    """The plan of one version of an experiment and of the holdouts."""
     experiment = Experiment.objects.get(pk=pk)
     arms = list(Arm.objects.filter(experiment=experiment).order_by("position"))
     choices = tuple(Choice(arm.key, arm.is_control, arm.content) for arm in arms)
-    shipped = (experiment.decision or {}).get("arm")
-    everybody = next((choice for choice in choices if choice.key == shipped), None)
+    by_key = {choice.key: choice for choice in choices}
+    control = next((choice for choice in choices if choice.control), None)
+    held = _holdouts(experiment)
+    batches = _batches(experiment)
+    running = experiment.status == Status.RUNNING and experiment.source == Source.LIVE
     return Plan(
         key=experiment.key,
         arms=choices,
-        assignment=_assignment(experiment, arms) if experiment.status == Status.RUNNING else None,
-        everybody=everybody or next((choice for choice in choices if choice.control), None),
+        assignment=_assignment(experiment, arms, held, batches) if running else None,
+        everybody=by_key.get((experiment.decision or {}).get("arm", ""), control),
         reason=DECIDED if experiment.status == Status.DECIDED else NOT_RUNNING,
+        control=control,
+        condition=experiment.condition,
+        forced=_forced(experiment, by_key),
+        holdouts=held,
+        batches=batches,
     )
 
 
-def _assignment(experiment: Experiment, arms: Sequence[Arm]) -> AssignmentPlan | None:
-    if experiment.source == Source.IMPORTED:
-        return None
+def _versions() -> QuerySet[Experiment, tuple[int, int, int, bool]]:
+    # Versions of holdouts only grow and none is ever deleted, so their sum names one state of all of them.
+    # As a plain function, since Django groups by the rows' own key where it knows of an aggregate.
+    total = Func("version", function="sum", output_field=IntegerField())
+    holdouts = Subquery(Holdout.objects.order_by().annotate(total=total).values("total"))
+    return Experiment.objects.annotate(
+        holdouts_version=Coalesce(holdouts, 0), has_names=Exists(UnitIdentity.objects.all())
+    ).values_list("pk", "version", "holdouts_version", "has_names")
+
+
+def _assignment(
+    experiment: Experiment, arms: Sequence[Arm], holdouts: tuple[HeldOut, ...], batches: Mapping[int, Sequence[float]]
+) -> AssignmentPlan:
+    weights = batches[max(batches)] if batches else [arm.weight for arm in arms]
     return AssignmentPlan(
         seed=experiment.seed,
-        weights=tuple(arm.weight for arm in arms),
+        weights=tuple(weights),
         coverage=experiment.coverage,
         hash_version=experiment.hash_version,
         namespace=Namespace(**experiment.namespace) if experiment.namespace else None,
+        holdouts=holdouts,
+        dropped=frozenset(arm.position for arm in arms if arm.dropped_at is not None),
     )
+
+
+def _holdouts(experiment: Experiment) -> tuple[HeldOut, ...]:
+    named = Holdout.objects.filter(Q(is_global=True) | Q(experiments=experiment), is_active=True)
+    return tuple(HeldOut(seed, share) for seed, share in named.distinct().order_by("pk").values_list("seed", "share"))
+
+
+def _batches(experiment: Experiment) -> dict[int, Sequence[float]]:
+    if experiment.allocation != Allocation.ADAPTIVE:
+        return {}
+    return dict(AllocationBatch.objects.filter(experiment=experiment).values_list("number", "weights"))
+
+
+def _forced(experiment: Experiment, arms: Mapping[str, Choice]) -> dict[str, Choice]:
+    if not lifecycle.can_change(experiment.status, lifecycle.Change.FORCED):
+        return {}
+    return {unit: arms[key] for unit, key in experiment.forced.items() if key in arms}
+
+
+def _shown(pk: int, names: set[str]) -> dict[str, Shown]:
+    rows = UnitTotals.objects.filter(experiment_id=pk, unit__in=names)
+    found = rows.values_list("unit", "arm__position", "batch")
+    return {unit: Shown(variation, batch) for unit, variation, batch in found}

@@ -28,7 +28,9 @@ class DecideIn(Schema):
     experiment: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=80), AfterValidator(without_nul)]
     unit: Unit | None = None
     units: Annotated[list[Unit], Field(min_length=1, max_length=MAX_UNITS)] | None = None
-    attributes: dict[str, Any] = Field(default_factory=dict, description="Of the shopper; for targeting.")
+    attributes: dict[str, Any] = Field(
+        default_factory=dict, description="Of the shopper, or of all the units; for targeting."
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -47,6 +49,8 @@ class DecisionOut(Schema):
     control: bool
     reason: str
     content: dict[str, Any]
+    batch: int | None = Field(default=None, description="Adaptive experiments alone: send it back in the exposure.")
+    propensity: float | None = Field(default=None, description="Adaptive experiments alone: how likely the arm was.")
 
 
 class BatchOut(Schema):

@@ -12,8 +12,10 @@ from experiments.services.experiments import (
     stop_experiment,
 )
 from experiments.services.fold import fold_events
+from experiments.services.holdouts import create_holdout, end_holdout
 from experiments.services.ingest import EventInput, IngestResult, Refused, Rejection, ingest
 from experiments.services.partitions import keep_partitions
+from experiments.services.phases import drop_arm, raise_coverage, set_forced_arms, start_phase
 
 __all__ = [
     "ArmInput",
@@ -24,13 +26,19 @@ __all__ = [
     "analyse",
     "audit_moments",
     "create_experiment",
+    "create_holdout",
     "decide_experiment",
+    "drop_arm",
+    "end_holdout",
     "fold_events",
     "ingest",
     "keep_partitions",
     "pause_experiment",
+    "raise_coverage",
     "recompute",
     "resume_experiment",
+    "set_forced_arms",
     "start_experiment",
+    "start_phase",
     "stop_experiment",
 ]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -19,11 +19,12 @@ from core.audit import Actor
 from core.models import User
 from experiments import lifecycle
 from experiments.lifecycle import Move, Status
-from experiments.models import Arm, ArmMoments, Experiment, Source
+from experiments.models import Arm, ArmMoments, Experiment, Holdout, Phase, Source
 from experiments.services.fold import exclude_after_stop
-from experiments.stats.metrics import UNIT_COLUMNS
+from experiments.services.phases import invalid, open_phase
+from experiments.specification import KEY, Frame, Further, check
+from experiments.stats.metrics import UNIT_COLUMNS, custom_columns
 
-KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 MAX_ARMS = 50
 
@@ -55,16 +56,21 @@ def create_experiment(
     planned_end: datetime | None = None,
     source: Source = Source.LIVE,
     origin: dict[str, Any] | None = None,
+    **further: Unpack[Further],
 ) -> Experiment:
     """A draft with its arms, or for `source=IMPORTED` a stopped one without moments yet.
 
     `planned_units` is the total over all arms. A live experiment needs exactly one control; an imported one may have
-    none, and is then compared with its first arm. Raises InvalidInput naming the field (`arms.1.weight`), Conflict
-    where the key is taken.
+    none, and is then compared with its first arm. `further` are targeting, metrics, guardrails and the rest
+    (experiments.specification). Raises InvalidInput naming the field (`arms.1.weight`), Conflict where the key is
+    taken.
     """
     _check_experiment(key, name, currency, coverage, planned_units)
     _check_namespace(namespace)
     _check_arms(arms, live=source == Source.LIVE)
+    if source == Source.LIVE:
+        _check_further(further, Frame([arm.key for arm in arms], goal_metric, planned_units))
+    holdouts = _holdouts(further.pop("holdouts", ()))
     try:
         with transaction.atomic():
             experiment = Experiment.objects.create(
@@ -82,7 +88,9 @@ def create_experiment(
                 planned_end=planned_end,
                 origin=origin,
                 created_by=created_by,
+                **further,
             )
+            experiment.holdouts.set(holdouts)
             _create_arms(experiment, arms)
             audit.record("experiment.created", experiment, actor=created_by, arms=[arm.key for arm in arms])
     except IntegrityError as problem:
@@ -93,8 +101,12 @@ def create_experiment(
 
 
 def start_experiment(experiment: Experiment, *, actor: Actor) -> Experiment:
-    """draft → running. From now on units are assigned."""
-    return _move(experiment, Move.START, actor=actor, started_at=timezone.now())
+    """draft → running. From now on units are assigned, in the first phase."""
+    now = timezone.now()
+    with transaction.atomic():
+        started = _move(experiment, Move.START, actor=actor, started_at=now, phase_started_at=now)
+        open_phase(started, now)
+    return started
 
 
 def pause_experiment(experiment: Experiment, *, actor: Actor) -> Experiment:
@@ -111,6 +123,7 @@ def stop_experiment(experiment: Experiment, *, actor: Actor) -> Experiment:
     """running or paused → stopped. Nothing that occurs later counts; late news of what occurred before still does."""
     with transaction.atomic():
         stopped = _move(experiment, Move.STOP, actor=actor, stopped_at=timezone.now())
+        Phase.objects.filter(experiment=stopped, ended_at=None).update(ended_at=stopped.stopped_at)
         exclude_after_stop(stopped)
     return stopped
 
@@ -161,7 +174,8 @@ def _create_arms(experiment: Experiment, arms: Sequence[ArmInput]) -> None:
         for position, arm in enumerate(arms)
     )
     if experiment.source == Source.LIVE:
-        ArmMoments.objects.bulk_create(ArmMoments.empty(arm, UNIT_COLUMNS) for arm in made)
+        columns = (*UNIT_COLUMNS, *(column.key for column in custom_columns(experiment.metrics)))
+        ArmMoments.objects.bulk_create(ArmMoments.empty(arm, columns) for arm in made)
 
 
 def _check_experiment(key: str, name: str, currency: str, coverage: float, planned_units: int | None) -> None:
@@ -182,8 +196,27 @@ def _check_namespace(namespace: dict[str, Any] | None) -> None:
         return
     if set(namespace) != {"key", "start", "end"}:
         raise errors.InvalidInput.field("namespace", "needs exactly key, start and end.")
-    if not 0 <= namespace["start"] <= namespace["end"] <= 1:
+    if not isinstance(namespace["key"], str) or not 0 < len(namespace["key"]) <= 200:
+        raise errors.InvalidInput.field("namespace", "key is text of 1 to 200 characters.")
+    ends = (namespace["start"], namespace["end"])
+    if not all(isinstance(end, int | float) for end in ends) or not 0 <= ends[0] <= ends[1] <= 1:
         raise errors.InvalidInput.field("namespace", "start and end must be in order and between 0 and 1.")
+
+
+def _check_further(further: Further, frame: Frame) -> None:
+    try:
+        check(further, frame)
+    except ValueError as problem:
+        raise invalid(problem) from problem
+
+
+def _holdouts(keys: Sequence[str]) -> list[Holdout]:
+    """The holdouts of these keys. Raises InvalidInput naming the first that is not there or has ended."""
+    found = {holdout.key: holdout for holdout in Holdout.objects.filter(key__in=keys, is_active=True)}
+    for index, key in enumerate(keys):
+        if key not in found:
+            raise errors.InvalidInput.field(f"holdouts.{index}", f"there is no active holdout {key!r}.")
+    return list(found.values())
 
 
 def _check_arms(arms: Sequence[ArmInput], *, live: bool) -> None:
