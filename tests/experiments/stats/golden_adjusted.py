@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 
-from experiments.stats import adjustment, lifts
+from experiments.stats import adjustment, lifts, regression, stratified
+from experiments.stats.inference import Normal, conclude
 from experiments.stats.moments import Moments
+from experiments.stats.proportions import Counts
 from experiments.stats.results import Comparison
-from tests.experiments.stats.golden_base import Fields, Inputs, ends, reading
+from tests.experiments.stats.golden_base import Fields, Inputs, dataset, ends, reading
 
 
 def cuped_mean(inputs: Inputs) -> Fields:
@@ -87,7 +91,46 @@ def _matrix(inputs: Inputs, arm: str) -> Moments:
     return Moments(columns, n, np.array(list(means.values())), np.array(pairs) * (n - 1))
 
 
+def regression_adjust_lin(inputs: Inputs) -> Fields:
+    users = dataset(inputs["dataset"])
+    effect = regression.interacted(users[inputs["y"]], users["variant"], users[inputs["x"]])
+    return _test(conclude(effect, Normal(), method="regression"))
+
+
+def post_stratified_mean(inputs: Inputs) -> Fields:
+    users = dataset(inputs["dataset"])
+    arms = [_strata(users, inputs, arm) for arm in (0, 1)]
+    result = stratified.compare_stratified(arms[0], arms[1], "y")
+    plain = [side.mean("y") for side in (reduce(add, arm.values()) for arm in arms)]
+    return _test(result) | {"unstratified_diff": plain[1] - plain[0]}
+
+
+def _strata(users: Mapping[str, np.ndarray], inputs: Inputs, arm: int) -> dict[str, Moments]:
+    strata, values = users[inputs["strata"]], users[inputs["y"]]
+    return {
+        str(stratum): Moments.from_rows(("y",), values[(users["variant"] == arm) & (strata == stratum)][:, None])
+        for stratum in np.unique(strata)
+    }
+
+
+def mantel_haenszel(inputs: Inputs) -> Fields:
+    strata = [tuple(Counts(won, won + lost) for won, lost in reversed(table)) for table in inputs["tables"]]
+    found = stratified.mantel_haenszel([(control, treatment) for control, treatment in strata])
+    return {
+        "chi2": found.statistic,
+        "p_value": found.p_value,
+        "p_value_cc": found.p_value_corrected,
+        "odds_ratio": found.odds_ratio.estimate,
+        "ci_odds_ratio": ends(found.odds_ratio),
+        "risk_ratio": found.risk_ratio.estimate,
+        "ci_risk_ratio": ends(found.risk_ratio),
+    }
+
+
 METHODS: dict[str, Callable[[Inputs], Fields]] = {
     "cuped_mean": cuped_mean,
     "cuped_ratio": cuped_ratio,
+    "regression_adjust_lin": regression_adjust_lin,
+    "post_stratified_mean": post_stratified_mean,
+    "mantel_haenszel": mantel_haenszel,
 }
