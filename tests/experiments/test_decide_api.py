@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from core.models import ApiKey
 from core.services.api_keys import revoke_api_key
 from experiments import services
 from experiments.assignment import AssignmentPlan, assign
-from experiments.models import Event, UnitTotals
-from tests.experiments.shop import Api, draft, event, exposure, fold, running, send
+from experiments.models import AllocationBatch, Event, Experiment, UnitIdentity, UnitTotals
+from tests.experiments.shop import Api, draft, event, exposure, fold, now, running, send
 from tests.people import ana, charlie, dora
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +92,79 @@ def test_units_outside_coverage_or_namespace_get_the_control(api: Api) -> None:
     for key, reason in (("nobody", "outside_coverage"), ("elsewhere", "outside_namespace")):
         found = decide(api, "u-1", key)
         assert (found["in_experiment"], found["arm"], found["reason"]) == (False, "a", reason)
+
+
+def test_who_is_not_meant_gets_the_control(api: Api) -> None:
+    running(condition={"country": {"$in": ["DE", "AT"]}, "age": {"$gte": 18}})
+    ask = {"experiment": "welcome", "unit": "u-1"}
+    for attributes in ({}, {"country": "FR", "age": 40}, {"country": "DE"}, {"country": ["FR"], "age": "40"}):
+        found = api.post("/decide", {**ask, "attributes": attributes}).json()
+        assert (found["in_experiment"], found["arm"], found["reason"]) == (False, "a", "not_targeted")
+    for attributes in ({"country": "DE", "age": 18}, {"country": "AT", "age": "40"}):
+        found = api.post("/decide", {**ask, "attributes": attributes}).json()
+        assert (found["in_experiment"], found["reason"]) == (True, "assigned")
+
+
+def test_a_condition_takes_nobody_to_another_arm(api: Api) -> None:
+    running()
+    running("aimed", seed="welcome", condition={"country": "DE"})
+    units = [f"u-{number}" for number in range(50)]
+    plain = api.post("/decide", {"experiment": "welcome", "units": units}).json()["decisions"]
+    aimed = api.post("/decide", {"experiment": "aimed", "units": units, "attributes": {"country": "DE"}}).json()
+    assert [one["arm"] for one in aimed["decisions"]] == [one["arm"] for one in plain]
+
+
+def test_a_unit_with_two_names_is_hashed_by_the_first(api: Api) -> None:
+    running()
+    names = {f"visitor-{number}": f"account-{number}" for number in range(40)}
+    UnitIdentity.objects.bulk_create(
+        UnitIdentity(unit=account, canonical=visitor) for visitor, account in names.items()
+    )
+    before = api.post("/decide", {"experiment": "welcome", "units": list(names)}).json()["decisions"]
+    with CaptureQueriesContext(connection) as found:
+        after = api.post("/decide", {"experiment": "welcome", "units": list(names.values())}).json()["decisions"]
+    assert len(found) == 3
+    assert [one["unit"] for one in after] == list(names.values())
+    assert [one["arm"] for one in after] == [one["arm"] for one in before]
+    plan = AssignmentPlan(seed="welcome", weights=(0.5, 0.5))
+    assert [one["arm"] for one in after] != ["ab"[assign(unit, plan).variation] for unit in names.values()]
+
+
+def test_a_holdout_costs_no_query_once_the_plan_is_known(api: Api) -> None:
+    running(condition={"country": "DE"}, forced={"qa": "b"})
+    services.create_holdout(key="season", name="Season", share=0.2, is_global=True, actor="test")
+    decide(api, "u-1")
+    with CaptureQueriesContext(connection) as found:
+        decide(api, "u-2")
+    assert len(found) == 2
+
+
+def test_an_adaptive_experiment_names_batch_and_propensity_and_keeps_what_was_shown(api: Api) -> None:
+    experiment = running(allocation="adaptive")
+    units = [f"u-{number}" for number in range(60)]
+
+    def ask() -> dict[str, tuple[str, int, float]]:
+        found = api.post("/decide", {"experiment": "welcome", "units": units}).json()["decisions"]
+        return {one["unit"]: (one["arm"], one["batch"], one["propensity"]) for one in found}
+
+    before = ask()
+    assert {(batch, propensity) for _, batch, propensity in before.values()} == {(1, 0.5)}
+    arms = {arm.key: arm for arm in experiment.arms.all()}
+    shown = units[:30]
+    for unit in shown:
+        UnitTotals.objects.create(
+            experiment=experiment, unit=unit, arm=arms[before[unit][0]], first_exposed_at=now(), last_event_at=now(),
+            batch=1,
+        )  # fmt: skip
+    AllocationBatch.objects.create(experiment=experiment, number=2, weights=[0.1, 0.9], started_at=now())
+    Experiment.objects.update(version=F("version") + 1)
+    after = ask()
+    assert all(after[unit] == before[unit] for unit in shown)
+    assert {after[unit][1:] for unit in units[30:]} <= {(2, 0.1), (2, 0.9)}
+    assert sum(after[unit][0] == "b" for unit in units[30:]) > 20
+    with CaptureQueriesContext(connection) as found:
+        ask()
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize(
