@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import transaction
 
-from experiments.models import Arm, ArmMoments, Event, EventKind, Experiment
+from experiments.models import Arm, ArmMoments, Experiment, SliceMoments
+from experiments.services.counting import Rule, histories, total_up
+from experiments.services.counting.exchange import share_of
 from experiments.services.fold import hold_cursor
-from experiments.services.unit_totals import FIELDS, Seen, countable, total_up, vector
-from experiments.stats.metrics import UNIT_COLUMNS
 from experiments.stats.moments import Floats, Moments
+
+# The key of an arm, and a dimension and value of it, both empty for the arm itself.
+Place = tuple[str, str, str]
 
 CHUNK = 5000
 # Rounding of a value that was added to and taken from many thousand times. One missing event among 100 million units
@@ -24,11 +27,18 @@ LEAST_SCALE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An arm whose streamed moments are not those of its events."""
+    """An arm, or one of its slices, whose streamed moments are not those of its events."""
 
     experiment: str
     arm: str
+    dimension: str
+    value: str
     what: str
+
+    @property
+    def place(self) -> str:
+        """The arm or slice in words."""
+        return f"arm {self.arm}" + (f", {self.dimension} {self.value}" if self.dimension else "")
 
 
 def recompute(experiment: Experiment, *, through: int | None = None) -> dict[str, Moments]:
@@ -39,37 +49,55 @@ def recompute(experiment: Experiment, *, through: int | None = None) -> dict[str
     if through is None:
         with transaction.atomic():
             through = hold_cursor().sequence
-    arms = {arm.pk: arm.key for arm in Arm.objects.filter(experiment=experiment)}
-    moments = dict.fromkeys(arms.values(), Moments.empty(UNIT_COLUMNS))
-    rows: dict[str, list[list[float]]] = {key: [] for key in moments}
-    for unit, events in _by_unit(experiment, through):
-        totals = total_up(unit, experiment, events)
-        if totals is None or totals.in_two_arms:
-            continue
-        key = arms[totals.arm_id]
-        rows[key].append(vector(totals))
-        if len(rows[key]) == CHUNK:
-            moments[key], rows[key] = moments[key] + Moments.from_rows(UNIT_COLUMNS, rows[key]), []
-    return {
-        key: value + Moments.from_rows(UNIT_COLUMNS, rows[key]) if rows[key] else value
-        for key, value in moments.items()
-    }
+    return {arm: moments for (arm, *place), moments in _recomputed(experiment, through).items() if place == ["", ""]}
 
 
 def audit_moments(experiment: Experiment) -> list[Difference]:
-    """Compare what was streamed with what the events say; an empty list where all is well."""
+    """Compare what was streamed with what the events say, arms and slices; an empty list where all is well."""
     with transaction.atomic():
         through = hold_cursor().sequence
-        streamed = {
-            row.arm.key: row.value()
-            for row in ArmMoments.objects.filter(arm__experiment=experiment).select_related("arm")
-        }
+        streamed = _streamed(experiment)
     experiment.refresh_from_db()
-    found: list[Difference] = []
-    for key, expected in recompute(experiment, through=through).items():
-        value = streamed.get(key, Moments.empty(UNIT_COLUMNS))
-        found += (Difference(experiment.key, key, what) for what in differences(value, expected))
-    return found
+    expected = _recomputed(experiment, through)
+    empty = Moments.empty(Rule.of(experiment).columns)
+    return [
+        Difference(experiment.key, *place, what)
+        for place in sorted(streamed.keys() | expected.keys())
+        for what in differences(streamed.get(place, empty), expected.get(place, empty))
+    ]
+
+
+def _recomputed(experiment: Experiment, through: int) -> dict[Place, Moments]:
+    rule = Rule.of(experiment)
+    arms = dict(Arm.objects.filter(experiment=experiment).values_list("pk", "key"))
+    sums = {(arm, "", ""): Moments.empty(rule.columns) for arm in arms.values()}
+    rows: defaultdict[Place, list[list[float]]] = defaultdict(list)
+    for unit, events in histories(experiment.pk, through=through):
+        totals = total_up(unit, rule, events)
+        share = share_of(totals, rule) if totals else None
+        if share is None:
+            continue
+        for arm_id, dimension, value in share.keys:
+            place = (arms[arm_id], dimension, value)
+            rows[place].append(share.row)
+            if len(rows[place]) == CHUNK:
+                _add(sums, place, rows.pop(place))
+    for place, left in rows.items():
+        _add(sums, place, left)
+    return sums
+
+
+def _add(sums: dict[Place, Moments], place: Place, rows: list[list[float]]) -> None:
+    columns = sums[place[0], "", ""].columns
+    sums[place] = sums.get(place, Moments.empty(columns)) + Moments.from_rows(columns, rows)
+
+
+def _streamed(experiment: Experiment) -> dict[Place, Moments]:
+    arms = ArmMoments.objects.filter(arm__experiment=experiment).select_related("arm")
+    slices = SliceMoments.objects.filter(arm__experiment=experiment).select_related("arm")
+    return {(row.arm.key, "", ""): row.value() for row in arms} | {
+        (row.arm.key, row.dimension, row.value): row.moments() for row in slices
+    }
 
 
 def differences(value: Moments, expected: Moments) -> Iterator[str]:
@@ -100,16 +128,3 @@ def _cross_differences(value: Moments, expected: Moments, scale: Floats) -> Iter
 
 def _near(value: float, expected: float, scale: float) -> bool:
     return abs(value - expected) <= RELATIVE * scale
-
-
-def _by_unit(experiment: Experiment, through: int) -> Iterator[tuple[str, list[Seen]]]:
-    exposed = Event.objects.filter(
-        kind=EventKind.EXPOSURE, experiment_id=experiment.pk, is_bot=False, sequence__lte=through
-    )
-    stored = countable().filter(unit__in=exposed.values("unit"), sequence__lte=through).order_by("unit")
-    with transaction.atomic(), connection.cursor() as cursor:
-        # The rows come through a cursor, which is planned for its first tenth unless told that all will be read.
-        cursor.execute("set local cursor_tuple_fraction = 1")
-        rows = map(Seen._make, stored.values_list(*FIELDS).iterator(chunk_size=CHUNK))
-        for unit, events in groupby(rows, key=lambda event: event.unit):
-            yield unit, list(events)

@@ -1,36 +1,33 @@
-"""Folding new events into per-unit totals and per-arm moments, each exactly once.
+"""Folding new events into per-unit totals and moments of arms and slices, each exactly once.
 
 One transaction reads the next events after the cursor, changes totals and moments, and moves the cursor. The cursor's
 row is locked throughout, so folds queue up; a fold that dies leaves nothing behind, and the next does the same work.
 
 A known unit's event is added to its totals. A unit that is exposed for the first time, or earlier than known, is
 totalled anew from its stored events: that is how a click that arrived before its exposure comes to count. Both ways
-use one rule (services.unit_totals), and moments change by taking out the unit's old row and putting in the new one.
+use one rule (services.counting), and moments change by taking out the unit's old row and putting in the new one.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import datetime
 
 from django.db import OperationalError, connection, transaction
 
-from experiments.models import ArmMoments, EventKind, Experiment, FoldCursor, UnitTotals
+from experiments.models import Arm, ArmMoments, Experiment, FoldCursor, SliceMoments, UnitTotals
+from experiments.services.counting import Rule, Seen, exposed_units, next_events, table
+from experiments.services.counting.batch import Batch, misfitting
 from experiments.services.ingest import FENCE_LOCK
-from experiments.services.unit_totals import CLOCK_SLACK, Seen, count, countable, seen, total_up, vector
-from experiments.stats.metrics import UNIT_COLUMNS
-from experiments.stats.moments import Moments
 
 logger = logging.getLogger(__name__)
 
-BATCH = 10_000
+BATCH = 20_000
 FENCE_PATIENCE = "2s"
 LOCK_NOT_AVAILABLE = "55P03"
-TOTALS = [field.attname for field in UnitTotals._meta.concrete_fields if field.name not in {"id", "experiment", "unit"}]
-
-Pair = tuple[int, str]
+# Units totalled anew at a time, which bounds the memory that takes.
+ANEW = 10_000
 
 
 def fold_events(limit: int = BATCH) -> int:
@@ -43,13 +40,24 @@ def fold_events(limit: int = BATCH) -> int:
         return 0
     with transaction.atomic():
         cursor = hold_cursor()
-        events = list(_next(cursor.sequence, high, limit))
+        events = next_events(cursor.sequence, high, limit)
         if events:
-            Batch(events, through=events[-1].sequence).fold()
+            _fold(events, cursor.sequence)
         # Numbers of refused duplicates and of transactions that failed are never used: the cursor steps over them.
         cursor.sequence = events[-1].sequence if len(events) == limit else max(high, cursor.sequence)
         cursor.save()
     return len(events)
+
+
+def _fold(events: Sequence[Seen], after: int) -> None:
+    batch = Batch(events, after=after)
+    misfits = Experiment.objects.filter(pk__in=misfitting(batch.rules))
+    for experiment in misfits:
+        logger.warning("experiment %s is counted anew: its columns changed", experiment.key)
+        _reset(experiment, after)
+    if misfits:
+        batch = Batch(events, after=after)
+    batch.fold()
 
 
 def last_committed() -> int | None:
@@ -79,149 +87,35 @@ def hold_cursor() -> FoldCursor:
 def exclude_after_stop(experiment: Experiment) -> None:
     """Take back what is counted already of times after the stop (a sender's clock may run ahead). In a transaction."""
     cursor = hold_cursor()
-    late = UnitTotals.objects.filter(experiment=experiment, last_event_at__gt=experiment.stopped_at)
-    if known := list(late):
-        Batch((), through=cursor.sequence).total_anew(known, {experiment.pk: experiment})
+    rule = Rule.of(experiment)
+    if misfitting({experiment.pk: rule}):
+        _reset(experiment, cursor.sequence)
+    elif rule.stopped_at is not None:
+        late = [(totals.unit, totals.first_exposed_at) for totals in table.later_than(experiment.pk, rule.stopped_at)]
+        _total_anew(experiment.pk, late, cursor.sequence)
 
 
-def _next(after: int, through: int, limit: int) -> Iterable[Seen]:
-    if after >= through:
-        return ()
-    fresh = countable().filter(sequence__gt=after, sequence__lte=through).order_by("sequence")
-    return seen(fresh[:limit])
+def reset_experiment(experiment: Experiment) -> None:
+    """Forget what is counted of an experiment and count what is stored, by its rule as it is now. In a transaction.
+
+    For a new phase, and for whatever else changes the rule. Reads all days since the phase began.
+    """
+    cursor = hold_cursor()
+    _reset(Experiment.objects.get(pk=experiment.pk), cursor.sequence)
 
 
-class Batch:
-    """The work on one batch: what it knows of the units in it, which are totalled anew, and what changed."""
-
-    def __init__(self, events: Sequence[Seen], *, through: int) -> None:
-        self.events = events
-        self.through = through
-        self.known: dict[Pair, UnitTotals] = {}
-        self.before: dict[Pair, tuple[int, list[float]] | None] = {}
-        self.anew: dict[Pair, datetime] = {}
-        self.experiments: dict[int, Experiment] = {}
-
-    def fold(self) -> None:
-        """Count the batch."""
-        self._load()
-        self._find_new_exposures()
-        self._add_to_known()
-        self._finish()
-
-    def total_anew(self, known: Iterable[UnitTotals], experiments: dict[int, Experiment]) -> None:
-        """Total these units from their stored events, whatever was counted before."""
-        self.experiments = experiments
-        self.known = {(totals.experiment_id, totals.unit): totals for totals in known}
-        self.anew = {pair: totals.first_exposed_at for pair, totals in self.known.items()}
-        self._finish()
-
-    # --- what is known ------------------------------------------------------------------------------------------
-    def _load(self) -> None:
-        units = {event.unit for event in self.events}
-        for totals in UnitTotals.objects.filter(unit__in=units):
-            self.known[totals.experiment_id, totals.unit] = totals
-        named = {event.experiment_id for event in self.events if event.experiment_id is not None}
-        self.experiments = Experiment.objects.in_bulk(named | {pair[0] for pair in self.known})
-
-    def _find_new_exposures(self) -> None:
-        for event in self.events:
-            if event.kind != EventKind.EXPOSURE or event.experiment_id not in self.experiments:
-                continue
-            pair = (event.experiment_id, event.unit)
-            earliest = self._first_exposed(pair)
-            # At the very same time too: which arm is the first is then decided by the ids of all its exposures.
-            if earliest is None or event.occurred_at <= earliest:
-                self.anew[pair] = event.occurred_at
-
-    def _first_exposed(self, pair: Pair) -> datetime | None:
-        if pair in self.anew:
-            return self.anew[pair]
-        return self.known[pair].first_exposed_at if pair in self.known else None
-
-    # --- the common way: one more event of a known unit ---------------------------------------------------------
-    def _add_to_known(self) -> None:
-        of_unit: dict[str, list[Pair]] = defaultdict(list)
-        for pair in self.known.keys() - self.anew.keys():
-            of_unit[pair[1]].append(pair)
-        for event in self.events:
-            for pair in of_unit.get(event.unit, ()):
-                self._remember(pair)
-                count(self.known[pair], event, self.experiments[pair[0]])
-
-    def _remember(self, pair: Pair) -> None:
-        if pair not in self.before:
-            totals = self.known.get(pair)
-            counted = totals is not None and not totals.in_two_arms
-            self.before[pair] = (totals.arm_id, vector(totals)) if totals and counted else None
-
-    # --- the thorough way: all events of a unit ------------------------------------------------------------------
-    def _finish(self) -> None:
-        gone: list[int] = []
-        for pair in self.anew:
-            self._remember(pair)
-        stored = self._events_of_anew()
-        for pair in self.anew:
-            totals = total_up(pair[1], self.experiments[pair[0]], stored[pair[1]])
-            old = self.known.pop(pair, None)
-            if totals is not None:
-                self.known[pair] = totals
-            elif old is not None:
-                gone.append(old.pk)
-        self._save(gone)
-        self._change_moments()
-
-    def _events_of_anew(self) -> dict[str, list[Seen]]:
-        """All stored events that can count for the units totalled anew, read through the days that can hold them."""
-        units_from: dict[date, set[str]] = defaultdict(set)
-        starts: dict[str, date] = {}
-        for (_, unit), first in self.anew.items():
-            day = (first - CLOCK_SLACK).astimezone(UTC).date()
-            starts[unit] = min(day, starts.get(unit, day))
-        for unit, day in starts.items():
-            units_from[day].add(unit)
-        stored: dict[str, list[Seen]] = defaultdict(list)
-        for day, units in units_from.items():
-            for event in seen(countable().filter(unit__in=units, day__gte=day, sequence__lte=self.through)):
-                stored[event.unit].append(event)
-        return stored
-
-    # --- writing ------------------------------------------------------------------------------------------------
-    def _save(self, gone: list[int]) -> None:
-        changed = [self.known[pair] for pair in self.before if pair in self.known]
-        UnitTotals.objects.bulk_create(
-            changed,
-            batch_size=2000,
-            update_conflicts=True,
-            unique_fields=["experiment", "unit"],
-            update_fields=TOTALS,
-        )
-        if gone:
-            UnitTotals.objects.filter(pk__in=gone).delete()
-
-    def _change_moments(self) -> None:
-        taken: dict[int, list[list[float]]] = defaultdict(list)
-        put: dict[int, list[list[float]]] = defaultdict(list)
-        latest: dict[int, datetime] = {}
-        for pair, old in self.before.items():
-            totals = self.known.get(pair)
-            new = (totals.arm_id, vector(totals)) if totals and not totals.in_two_arms else None
-            if old != new:
-                for rows, value in ((taken, old), (put, new)):
-                    if value is not None:
-                        rows[value[0]].append(value[1])
-            if totals is not None:
-                latest[totals.arm_id] = max(totals.last_event_at, latest.get(totals.arm_id, totals.last_event_at))
-        arms = taken.keys() | put.keys() | latest.keys()
-        rows_of_arms = list(ArmMoments.objects.filter(arm__in=arms))
-        for row in rows_of_arms:
-            row.take(_exchanged(row.value(), put=put[row.arm_id], taken=taken[row.arm_id]))
-            row.last_event_at = max(filter(None, (row.last_event_at, latest.get(row.arm_id))), default=None)
-        ArmMoments.objects.bulk_update(rows_of_arms, ["n", "columns", "mean", "cross", "last_event_at"])
+def _reset(experiment: Experiment, through: int) -> None:
+    rule = Rule.of(experiment)
+    arms = list(Arm.objects.filter(experiment=experiment))
+    UnitTotals.objects.filter(experiment=experiment).delete()
+    SliceMoments.objects.filter(arm__in=arms).delete()
+    ArmMoments.objects.filter(arm__in=arms).delete()
+    ArmMoments.objects.bulk_create(ArmMoments.empty(arm, rule.columns) for arm in arms)
+    exposed = exposed_units(experiment.pk, since=rule.phase_started_at, through=through)
+    _total_anew(experiment.pk, exposed, through)
 
 
-def _exchanged(moments: Moments, *, put: list[list[float]], taken: list[list[float]]) -> Moments:
-    # Put before taken: the count never falls below what is taken out.
-    if put:
-        moments = moments + Moments.from_rows(UNIT_COLUMNS, put)
-    return moments - Moments.from_rows(UNIT_COLUMNS, taken) if taken else moments
+def _total_anew(experiment_id: int, units: Sequence[tuple[str, datetime]], through: int) -> None:
+    for start in range(0, len(units), ANEW):
+        part = {(experiment_id, unit): first for unit, first in units[start : start + ANEW]}
+        Batch(after=through, anew=part).fold()

@@ -11,7 +11,7 @@ import pytest
 from experiments import schemas
 from experiments.models import Event, EventKind
 from experiments.schemas import events
-from experiments.services.unit_totals import CLOCK_SLACK
+from experiments.services.counting import CLOCK_SLACK
 from tests.experiments.shop import Api, running
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "events.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments import services
-from experiments.models import ArmMoments, Event, FoldCursor, UnitTotals
+from experiments.models import ArmMoments, Event, FoldCursor, SliceMoments, UnitTotals
 from experiments.services import auditing
 from experiments.stats.metrics import COUNTED_COLUMNS, UNIT_COLUMNS
 from experiments.stats.moments import Moments
@@ -137,14 +137,17 @@ def test_an_event_that_names_an_experiment_counts_there_alone() -> None:
     assert clicks == {"first": 1, "second": 2}
 
 
-def test_bots_are_kept_and_not_counted() -> None:
-    running()
-    send(exposure(is_bot=True), exposure("u-2"), event("click", "u-2", is_bot=True))
+def test_bots_are_kept_and_counted_apart() -> None:
+    experiment = running()
+    send(exposure(is_bot=True), exposure("u-2"), event("click", "u-2", is_bot=True), exposure("u-3"))
     fold()
-    assert Event.objects.filter(is_bot=True).count() == 2
-    assert totals() is None
     assert (found := totals("u-2")) is not None
-    assert found.clicks == 0
+    assert found.is_marked
+    assert found.clicks == 1
+    assert moments("a").n == 1
+    assert {(row.dimension, row.n) for row in SliceMoments.objects.all()} == {("day", 1), ("marked", 2)}
+    assert SliceMoments.objects.get(dimension="marked").moments().total("clicks") == 1
+    assert services.audit_moments(experiment) == []
 
 
 def test_money_of_another_currency_is_an_order_and_no_revenue() -> None:
@@ -222,7 +225,9 @@ def test_the_audit_sees_a_single_missing_click() -> None:
     value = row.value()
     row.take(value - Moments.from_rows(UNIT_COLUMNS, [[1, 1] + [0] * 14]))
     row.save()
-    assert [(found.arm, found.what) for found in services.audit_moments(experiment)] == [("b", "9 units instead of 10")]
+    assert [(found.arm, found.dimension, found.what) for found in services.audit_moments(experiment)] == [
+        ("b", "", "9 units instead of 10")
+    ]
     wrong = Moments(value.columns, value.n, value.mean_vector * np.array([1, 0] + [1] * 14), value.cross)
     assert [found[:28] for found in auditing.differences(wrong, value)] == ["mean of clicks is 0.0 instea"]
     spread = Moments(value.columns, value.n, value.mean_vector, value.cross * 1.0001)

@@ -7,8 +7,8 @@ import pytest
 
 from experiments.models import UnitTotals
 from experiments.services.auditing import differences
+from experiments.services.counting import vector
 from experiments.services.unit_moments import unit_moments
-from experiments.services.unit_totals import vector
 from experiments.stats.metrics import UNIT_COLUMNS
 from experiments.stats.moments import Moments
 from tests.experiments.shop import event, exposure, fold, running, send

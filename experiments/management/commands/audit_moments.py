@@ -26,7 +26,7 @@ class Command(BaseCommand):
             found += len(differences)
             self.stdout.write(f"{experiment.key}: {'equal' if not differences else 'DIFFERENT'}")
             for difference in differences:
-                self.stderr.write(f"{difference.experiment}, arm {difference.arm}: {difference.what}")
+                self.stderr.write(f"{difference.experiment}, {difference.place}: {difference.what}")
         if found:
             sys.exit(1)
 
