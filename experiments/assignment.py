@@ -8,18 +8,18 @@ arm's range in place, so it brings units in and moves nobody. Pure: no Django, n
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from experiments.javascript import unit_key
 
 Range = tuple[float, float]
 
@@ -168,7 +168,7 @@ def assign(unit: object, plan: AssignmentPlan) -> AssignmentResult:
     if plan.namespace is not None and not in_namespace(key, plan.namespace):
         return _OUTSIDE_NAMESPACE
     if plan.hash_version == 2:
-        slot = fnv1a32(str(fnv1a32(key, plan._prefix))) % 10_000  # noqa: SLF001 - plan and assign are one thing
+        slot = _digits_hash(fnv1a32(key, plan._prefix)) % 10_000  # noqa: SLF001 - plan and assign are one thing
     else:
         slot = fnv1a32(plan.seed, fnv1a32(key)) % 1_000
     return plan._known.get(slot) or plan._at_slot(slot)  # noqa: SLF001
@@ -201,12 +201,20 @@ def fnv1a32(text: str, state: int = _OFFSET) -> int:
     return state
 
 
+def _digits_hash(value: int) -> int:
+    # FNV-1a of at most ten digits: always ASCII, never long enough to be cut on the way.
+    state = _OFFSET
+    for code in b"%d" % value:
+        state = (state ^ code) * _PRIME
+    return state & _MASK
+
+
 def hash_value(seed: str, value: str, version: int) -> float | None:
     """The hash of a value in [0, 1) under a seed; None for an unknown version, which must put nobody in an
     experiment.
     """
     if version == 2:
-        return fnv1a32(str(fnv1a32(seed + value))) % 10_000 / 10_000
+        return _digits_hash(fnv1a32(seed + value)) % 10_000 / 10_000
     if version == 1:
         return fnv1a32(value + seed) % 1_000 / 1_000
     return None
@@ -220,7 +228,7 @@ def in_namespace(unit: str, namespace: Namespace) -> bool:
 
 def is_held_out(unit: str, holdouts: Sequence[HeldOut]) -> bool:
     """Whether any of the holdouts keeps a unit out."""
-    return any(fnv1a32(str(fnv1a32(holdout.seed + unit))) % 10_000 / 10_000 < holdout.share for holdout in holdouts)
+    return any(_digits_hash(fnv1a32(holdout.seed + unit)) % 10_000 / 10_000 < holdout.share for holdout in holdouts)
 
 
 def equal_weights(count: int) -> tuple[float, ...]:
@@ -261,53 +269,6 @@ def forced_variation(key: str, url: str, count: int) -> int | None:
         if name == key and equals and re.fullmatch(r"[0-9]{1,9}", value):
             return int(value) if int(value) < count else None
     return None
-
-
-def unit_key(value: object) -> str:
-    """The text under which an identifier of any JSON type is hashed; empty for what identifies nobody.
-
-    Zero, NaN, truth values, null, lists and objects identify nobody. Numbers are written as ECMAScript's
-    Number::toString does.
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value or value != value:  # noqa: PLR0124
-        return ""
-    return number_text(value)
-
-
-def number_text(value: float) -> str:
-    """A number as ECMAScript's Number::toString writes it. JavaScript has doubles only, so a long whole number loses
-    its last digits before it is written.
-    """
-    try:
-        double = float(value)
-    except OverflowError:
-        double = math.inf if value > 0 else -math.inf
-    if math.isnan(double):
-        return "NaN"
-    if math.isinf(double):
-        return "Infinity" if double > 0 else "-Infinity"
-    if double == 0:
-        return "0"
-    sign, digits, exponent = Decimal(repr(double)).normalize().as_tuple()
-    text = "".join(map(str, digits))
-    point = len(text) + int(exponent)
-    return ("-" if sign else "") + _placed(text, point)
-
-
-def _placed(digits: str, point: int) -> str:
-    """Significant digits with the decimal point after the first `point` of them (ECMA-262, 6.1.6.1.20
-    Number::toString).
-    """
-    if len(digits) <= point <= 21:
-        return digits.ljust(point, "0")
-    if 0 < point <= 21:
-        return f"{digits[:point]}.{digits[point:]}"
-    if -6 < point <= 0:
-        return f"0.{'0' * -point}{digits}"
-    fraction = f".{digits[1:]}" if len(digits) > 1 else ""
-    return f"{digits[0]}{fraction}e{point - 1:+d}"
 
 
 def _assign_chunk(units: Sequence[str], plan: AssignmentPlan) -> npt.NDArray[np.int16]:

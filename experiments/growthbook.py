@@ -22,9 +22,8 @@ from experiments.assignment import (
     equal_weights,
     forced_variation,
     hash_value,
-    unit_key,
 )
-from experiments.javascript import is_number, truthy
+from experiments.javascript import is_number, truthy, unit_key
 from experiments.targeting import at_path, matches
 
 # The leaf that is reported where none of a contextual bandit's leaves fits.

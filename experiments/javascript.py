@@ -2,16 +2,16 @@
 
 GrowthBook's conditions are defined by what its JavaScript SDK does with such values, so the other rules must be the
 same ones (ECMA-262, chapter 7). Peculiar: text is ordered by UTF-16 code units; null is 0 as a number; a list is its
-items joined with commas; lists and objects equal nothing but themselves. Pure.
+items joined with commas; lists and objects equal nothing but themselves. The identifiers of units are texts by the same
+rules. Pure.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Any
-
-from experiments.assignment import number_text
 
 # White space and line ends (ECMA-262, 12.2 and 12.3).
 _SPACE = (
@@ -93,6 +93,39 @@ def array_index(key: str) -> int | None:
     return int(key) if _ARRAY_INDEX.fullmatch(key) else None
 
 
+def unit_key(value: object) -> str:
+    """The text under which an identifier of any JSON type is hashed; empty for what identifies nobody.
+
+    Zero, NaN, truth values, null, lists and objects identify nobody. Numbers are written as ECMAScript's
+    Number::toString does.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value or value != value:  # noqa: PLR0124
+        return ""
+    return number_text(value)
+
+
+def number_text(value: float) -> str:
+    """A number as ECMAScript's Number::toString writes it. JavaScript has doubles only, so a long whole number loses
+    its last digits before it is written.
+    """
+    try:
+        double = float(value)
+    except OverflowError:
+        double = math.inf if value > 0 else -math.inf
+    if math.isnan(double):
+        return "NaN"
+    if math.isinf(double):
+        return "Infinity" if double > 0 else "-Infinity"
+    if double == 0:
+        return "0"
+    sign, digits, exponent = Decimal(repr(double)).normalize().as_tuple()
+    text = "".join(map(str, digits))
+    point = len(text) + int(exponent)
+    return ("-" if sign else "") + _placed(text, point)
+
+
 def _key_order(found: dict[str, Any]) -> list[str]:
     # Names that are array indices come first, in ascending order (ECMA-262, 10.1.11).
     indices = sorted((key for key in found if array_index(key) is not None), key=int)
@@ -122,3 +155,17 @@ def _number_of_text(text: str) -> float:
     if based is None or based.lastgroup is None:
         return math.nan
     return _double(int(based[based.lastgroup], _BASES[based.lastgroup]))
+
+
+def _placed(digits: str, point: int) -> str:
+    """Significant digits with the decimal point after the first `point` of them (ECMA-262, 6.1.6.1.20
+    Number::toString).
+    """
+    if len(digits) <= point <= 21:
+        return digits.ljust(point, "0")
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"0.{'0' * -point}{digits}"
+    fraction = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{digits[0]}{fraction}e{point - 1:+d}"

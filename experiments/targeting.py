@@ -16,7 +16,6 @@ from typing import Any, TypeGuard
 
 from experiments import javascript as js
 from experiments import patterns
-from experiments.assignment import number_text
 
 MAX_DEPTH = 20
 # What one evaluation may cost: an entry of a condition or a comparison in a list is one, a state of a pattern is one.
@@ -41,7 +40,7 @@ def padded_version(value: object) -> str:
     """A version as text that sorts as versions do: "1.2.3" becomes "    1-    2-    3-~", which is after any
     pre-release of it. Build information and a leading v do not count; what is no version is 0.
     """
-    text = number_text(value) if isinstance(value, int | float) and js.is_number(value) else value
+    text = js.number_text(value) if isinstance(value, int | float) and js.is_number(value) else value
     if not text or not isinstance(text, str):
         text = "0"
     parts = re.split(r"[-.]", _BUILD_INFORMATION.sub("", text))

@@ -23,8 +23,8 @@ from experiments.assignment import (
     forced_variation,
     hash_value,
     is_held_out,
-    unit_key,
 )
+from experiments.javascript import unit_key
 
 HALVES = AssignmentPlan("checkout-button", (0.5, 0.5))
 
