@@ -20,6 +20,7 @@ from experiments import specification
 from experiments.lifecycle import Change
 from experiments.models import Allocation, AllocationBatch, Arm, Experiment, Phase
 from experiments.services.changing import change
+from experiments.services.fold import reset_experiment
 
 
 @transaction.atomic
@@ -51,6 +52,7 @@ def start_phase(
         arm.weight = shares[arm.key]
     Arm.objects.bulk_update(arms, ["weight"])
     open_phase(changed, now, reason=reason)
+    reset_experiment(changed)
     return changed
 
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from core import audit, errors
 from experiments import queries, services
-from experiments.models import AllocationBatch, Arm, Experiment, Phase
-from tests.experiments.shop import draft, running
+from experiments.models import AllocationBatch, Arm, Experiment, Phase, UnitTotals
+from tests.experiments.shop import draft, exposure, fold, running, send
 
 pytestmark = pytest.mark.django_db
 UNITS = [f"u-{number}" for number in range(300)]
@@ -52,6 +52,19 @@ def test_a_phase_hashes_anew_with_its_weights_and_closes_the_one_before() -> Non
     assert len(moved) > len(UNITS) / 4
     entry = audit.history(changed)[0]
     assert (entry.action, entry.data["reason"]) == ("experiment.start_phase", "b is safe")
+
+
+def test_the_figures_of_a_phase_begin_at_nothing() -> None:
+    experiment = running()
+    send(exposure("u-1", "a"), exposure("u-2", "b"))
+    fold()
+    assert [arm.moments.n for arm in queries.arms_of(experiment)] == [1, 1]
+    services.start_phase(experiment, actor="test")
+    assert [arm.moments.n for arm in queries.arms_of(experiment)] == [0, 0]
+    assert not UnitTotals.objects.exists()
+    send(exposure("u-1", "b"))
+    fold()
+    assert [arm.moments.n for arm in queries.arms_of(experiment)] == [0, 1]
 
 
 @pytest.mark.parametrize(
