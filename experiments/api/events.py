@@ -15,6 +15,7 @@ from core.models.access import Scope
 from experiments import schemas, services
 from experiments.api.common import answer
 from experiments.schemas.events import usable_id
+from experiments.schemas.marks import is_fetched_ahead
 
 router = Router()
 
@@ -37,14 +38,14 @@ class EventsOut(Schema):
 def events(request: HttpRequest) -> HttpResponse:
     """One event, `{"events": [...]}`, or one JSON line each. 202 once they are stored; 422 where none can be used."""
     raw = schemas.read_events(request)
-    result = take(raw)
+    result = take(raw, is_prefetch=is_fetched_ahead(request.headers))
     if result.accepted + result.duplicates == 0:
         raise none_usable(result, single=len(raw) == 1)
     rejected = [rejection.to_dict() for rejection in result.rejected]
     return answer({"accepted": result.accepted, "duplicates": result.duplicates, "rejected": rejected}, status=202)
 
 
-def take(raw: list[Any]) -> services.IngestResult:
+def take(raw: list[Any], *, is_prefetch: bool = False) -> services.IngestResult:
     """Check each event, store those that can be used, and put all refusals in the order of the request."""
     received_at = timezone.now()
     places: list[int] = []
@@ -52,7 +53,7 @@ def take(raw: list[Any]) -> services.IngestResult:
     rejected: list[services.Rejection] = []
     for index, event in enumerate(raw):
         try:
-            checked.append(schemas.parse_event(event, received_at=received_at))
+            checked.append(schemas.parse_event(event, received_at=received_at, is_prefetch=is_prefetch))
             places.append(index)
         except services.Refused as refusal:
             rejected.append(services.Rejection(index, usable_id(event), refusal.field, refusal.message))

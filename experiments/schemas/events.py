@@ -5,7 +5,6 @@ Pydantic would do, but it is a third of the cost of an ingest and would list eve
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -15,26 +14,32 @@ from typing import Any
 
 from experiments.models import EventKind
 from experiments.schemas.bodies import Unreadable, printable
+from experiments.schemas.properties import (
+    MOST_PROPERTY_BYTES,
+    MOST_PROPERTY_DEPTH,
+    called,
+    check_characters,
+    parse_properties,
+)
 from experiments.services import EventInput, Refused
 
 MOST_AHEAD = timedelta(days=1)
 MOST_BEHIND = timedelta(days=400)
 MOST_MONEY = 1_000_000_000
-MOST_PROPERTY_BYTES = 4096
-MOST_PROPERTY_DEPTH = 5
 CURRENCY = re.compile(r"[A-Z]{3}")
-# Enough to keep crawlers that say what they are out of the figures; deeper detection is not ours.
-BOT = re.compile(r"bot\b|crawl|spider|slurp|headless|facebookexternalhit|preview|lighthouse|monitor", re.IGNORECASE)
+# The enumeration makes such a list anew each time it is asked.
+KINDS = frozenset(EventKind.values)
+MONEY_KINDS = frozenset({EventKind.CONVERSION.value, EventKind.COST.value, EventKind.CUSTOM.value})
 
 # The range of `value` by kind: (least, most, required). A kind that is not here takes none.
 VALUES: dict[str, tuple[float, float, bool]] = {
-    EventKind.CONVERSION: (0, MOST_MONEY, False),
-    EventKind.RATING: (1, 5, True),
-    EventKind.COST: (0, MOST_MONEY, True),
-    EventKind.CUSTOM: (-MOST_MONEY, MOST_MONEY, False),
+    EventKind.CONVERSION.value: (0, MOST_MONEY, False),
+    EventKind.RATING.value: (1, 5, True),
+    EventKind.COST.value: (0, MOST_MONEY, True),
+    EventKind.CUSTOM.value: (-MOST_MONEY, MOST_MONEY, False),
 }
 KEYS = frozenset(
-    {"id", "type", "unit", "experiment", "arm", "occurred_at", "value", "margin", "currency", "properties"}
+    {"id", "type", "name", "unit", "experiment", "arm", "occurred_at", "value", "margin", "currency", "properties"}
 )
 
 _EVENT: dict[str, Any] = {
@@ -44,6 +49,7 @@ _EVENT: dict[str, Any] = {
     "properties": {
         "id": {"type": "string", "minLength": 1, "maxLength": 100},
         "type": {"enum": EventKind.values},
+        "name": {"type": "string", "minLength": 1, "maxLength": 80, "description": "Of a custom event."},
         "unit": {"type": "string", "minLength": 1, "maxLength": 200},
         "experiment": {"type": ["string", "null"], "description": "Required for an exposure."},
         "arm": {"type": ["string", "null"], "description": "Required for an exposure."},
@@ -51,7 +57,10 @@ _EVENT: dict[str, Any] = {
         "value": {"type": "number", "description": "Revenue, stars (1 to 5) or an amount, by type."},
         "margin": {"type": "number", "description": "Of a conversion, before campaign cost."},
         "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
-        "properties": {"type": "object", "description": f"At most {MOST_PROPERTY_BYTES} bytes."},
+        "properties": {
+            "type": "object",
+            "description": f"At most {MOST_PROPERTY_BYTES} bytes in {MOST_PROPERTY_DEPTH} levels.",
+        },
     },
 }
 EVENT_BODY: dict[str, Any] = {
@@ -75,30 +84,31 @@ EVENT_BODY: dict[str, Any] = {
 }
 
 
-def parse_event(raw: Any, *, received_at: datetime) -> EventInput:
-    """The event, or Refused with the first field at fault."""
-    if isinstance(raw, Unreadable):
-        raise Refused("event", raw.message)
+def parse_event(raw: Any, *, received_at: datetime, is_prefetch: bool = False) -> EventInput:
+    """The event, or Refused with the first field at fault. `is_prefetch`: the whole request was made ahead."""
     if not isinstance(raw, dict):
-        raise Refused("event", "must be an object.")
-    if unknown := sorted(raw.keys() - KEYS):
-        raise Refused(printable(unknown[0]), "is not a field of an event.")
+        raise Refused("event", raw.message if isinstance(raw, Unreadable) else "must be an object.")
+    if not raw.keys() <= KEYS:
+        raise Refused(printable(min(raw.keys() - KEYS)), "is not a field of an event.")
     id_ = _required_text(raw, "id", 100)
     kind = _kind(raw)
-    exposes = kind == EventKind.EXPOSURE
-    properties = _properties(raw)
+    about = _required_text if kind == "exposure" else _text
+    properties = parse_properties(raw.get("properties"))
     return EventInput(
         id=id_,
         kind=kind,
         unit=_required_text(raw, "unit", 200),
-        experiment=_required_text(raw, "experiment", 80) if exposes else _text(raw, "experiment", 80),
-        arm=_required_text(raw, "arm", 80) if exposes else _text(raw, "arm", 80),
+        experiment=about(raw, "experiment", 80),
+        arm=about(raw, "arm", 80),
         occurred_at=_time(raw, received_at),
         value=_value(raw, kind),
         margin=_margin(raw, kind),
         currency=_currency(raw, kind),
-        is_bot=_is_bot(properties),
-        properties=properties,
+        is_bot=properties.is_bot,
+        is_prefetch=is_prefetch or properties.is_prefetch,
+        name=_name(raw, kind),
+        properties=properties.value,
+        written=properties.written,
     )
 
 
@@ -114,11 +124,18 @@ def _text(raw: Mapping[str, Any], name: str, longest: int) -> str | None:
     value = raw.get(name)
     if value is None:
         return None
+    # Nearly all that comes is this, and needs no second look.
+    if isinstance(value, str) and 0 < len(value) <= longest and value.isascii() and "\0" not in value:
+        return value
+    return _checked_text(name, value, longest)
+
+
+def _checked_text(name: str, value: Any, longest: int) -> str:
     if not isinstance(value, str):
-        raise Refused(name, f"must be text, not {_called(value)}.")
+        raise Refused(name, f"must be text, not {called(value)}.")
     if not value or len(value) > longest:
         raise Refused(name, f"must have 1 to {longest} characters, not {len(value)}.")
-    _check_characters(name, value)
+    check_characters(name, value)
     return value
 
 
@@ -129,21 +146,18 @@ def _required_text(raw: Mapping[str, Any], name: str, longest: int) -> str:
     return value
 
 
-def _check_characters(name: str, value: str) -> None:
-    if "\0" in value:
-        raise Refused(name, "holds a NUL character.")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as problem:
-            raise Refused(name, f"holds half a character (a lone surrogate) at {problem.start}.") from None
-
-
 def _kind(raw: Mapping[str, Any]) -> str:
     kind = _required_text(raw, "type", 20)
-    if kind not in EventKind.values:
+    if kind not in KINDS:
         raise Refused("type", f"must be one of {', '.join(EventKind.values)}.")
     return kind
+
+
+def _name(raw: Mapping[str, Any], kind: str) -> str | None:
+    name = _text(raw, "name", 80)
+    if name is not None and kind != "custom":
+        raise Refused("name", f"does not belong to a {kind}.")
+    return name
 
 
 def _time(raw: Mapping[str, Any], received_at: datetime) -> datetime:
@@ -177,7 +191,9 @@ def _value(raw: Mapping[str, Any], kind: str) -> Decimal | None:
 
 
 def _margin(raw: Mapping[str, Any], kind: str) -> Decimal | None:
-    if raw.get("margin") is not None and kind != EventKind.CONVERSION:
+    if raw.get("margin") is None:
+        return None
+    if kind != "conversion":
         raise Refused("margin", f"does not belong to a {kind}.")
     return _number(raw, "margin", -MOST_MONEY, MOST_MONEY)
 
@@ -187,8 +203,8 @@ def _number(raw: Mapping[str, Any], name: str, least: float, most: float) -> Dec
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Refused(name, f"must be a number, not {_called(value)}.")
-    if not math.isfinite(value):
+        raise Refused(name, f"must be a number, not {called(value)}.")
+    if isinstance(value, float) and not math.isfinite(value):
         raise Refused(name, "must be a finite number.")
     if not least <= value <= most:
         raise Refused(name, f"must be between {least:,} and {most:,}.")
@@ -201,59 +217,6 @@ def _currency(raw: Mapping[str, Any], kind: str) -> str | None:
         return None
     if not CURRENCY.fullmatch(currency):
         raise Refused("currency", "must be three capital letters, such as USD.")
-    if kind not in {EventKind.CONVERSION, EventKind.COST, EventKind.CUSTOM}:
+    if kind not in MONEY_KINDS:
         raise Refused("currency", f"does not belong to a {kind}.")
     return currency
-
-
-def _properties(raw: Mapping[str, Any]) -> dict[str, Any]:
-    properties = raw.get("properties")
-    if properties is None:
-        return {}
-    if not isinstance(properties, dict):
-        raise Refused("properties", f"must be an object, not {_called(properties)}.")
-    _check_tree("properties", properties, MOST_PROPERTY_DEPTH)
-    size = len(json.dumps(properties, ensure_ascii=False).encode())
-    if size > MOST_PROPERTY_BYTES:
-        raise Refused("properties", f"take {size} bytes; at most {MOST_PROPERTY_BYTES} are kept.")
-    return properties
-
-
-def _check_tree(name: str, value: Any, depth: int) -> None:
-    if depth < 0:
-        raise Refused("properties", f"are nested more than {MOST_PROPERTY_DEPTH} deep.")
-    match value:
-        case str():
-            _check_characters(name, value)
-        case float() if not math.isfinite(value):
-            raise Refused(name, "must be a finite number.")
-        case dict():
-            for key, inner in value.items():
-                place = f"{name}.{printable(key)}"
-                _check_characters(place, key)
-                _check_tree(place, inner, depth - 1)
-        case list():
-            for index, inner in enumerate(value):
-                _check_tree(f"{name}.{index}", inner, depth - 1)
-
-
-def _is_bot(properties: Mapping[str, Any]) -> bool:
-    declared = properties.get("bot")
-    if declared is not None and not isinstance(declared, bool):
-        raise Refused("properties.bot", "must be true or false.")
-    agent = properties.get("user_agent")
-    return bool(declared) or (isinstance(agent, str) and BOT.search(agent) is not None)
-
-
-def _called(value: Any) -> str:
-    match value:
-        case bool():
-            return "a truth value"
-        case int() | float():
-            return "a number"
-        case str():
-            return "text"
-        case list():
-            return "a list"
-        case _:
-            return "an object"

@@ -1,7 +1,8 @@
-"""Day partitions of the event table: made ahead each hour, and on demand for a day nobody foresaw. Never dropped.
+"""Day partitions of the event table: made ahead each hour, and on demand for a day nobody foresaw.
 
 A day is made beside the table and then attached: `create table … partition of` would lock the whole table against
-readers and writers, attaching does not. How long events are kept is the operator's decision (docs/events.md).
+readers and writers, attaching does not. services.retention drops days, where the operator wants that; a dropped day is
+never made again, or its events could come and count a second time.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection, transaction
 
+from core.models import AuditEntry
+
 DAYS_AHEAD = 7
+# The entry of the audit trail that says from which day on events are kept. It cannot be changed or lost.
+DROPPED = "events.dropped"
 # Any number nobody else uses: who makes days does so one at a time.
 PARTITIONS_LOCK = 0x434C0002
 
@@ -35,17 +40,25 @@ def keep_partitions(today: date | None = None) -> int:
 def ensure_partitions(days: Iterable[date]) -> int:
     """Make the partitions of these days that are missing, and return how many. Safe to run from many places at once.
 
-    They are committed before this returns, unless the caller holds a transaction open.
+    They are committed before this returns, unless the caller holds a transaction open. Days before `events_kept_since`
+    are passed over.
     """
     wanted = sorted(set(days))
     if not missing_days(wanted):
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", [PARTITIONS_LOCK])
-        missing = missing_days(wanted)
+        kept_since = events_kept_since()
+        missing = [day for day in missing_days(wanted) if kept_since is None or day >= kept_since]
         for day in missing:
             cursor.execute(_creation(day))
     return len(missing)
+
+
+def events_kept_since() -> date | None:
+    """The first day whose events are kept; None where none were ever dropped. What occurred before is gone for good."""
+    newest = AuditEntry.objects.filter(action=DROPPED).order_by("-id").values_list("data", flat=True).first()
+    return None if newest is None else date.fromisoformat(newest["kept_since"])
 
 
 def missing_days(days: list[date]) -> list[date]:
