@@ -75,11 +75,10 @@ def adjusted(
     if len(boundaries) != len(information):
         raise ValueError(f"boundaries: {len(boundaries)} of them for {len(information)} looks")
     tail, root = (1 - confidence) / 2, math.sqrt(information[-1])
-    lower, estimate, upper = (
-        _drift_at(share, statistic, information, boundaries) * root for share in (tail, 0.5, 1 - tail)
-    )
+    lower, estimate = (_drift_at(share, statistic, information, boundaries) * root for share in (tail, 0.5))
+    # By the mirrored outcome: near 1 a probability has too few digits to be solved for.
+    upper = -_drift_at(tail, -statistic, information, boundaries) * root
     above = chance_beyond(statistic, information, boundaries, drift=0.0)
-    # The lower tail by the mirrored outcome: 1 - above has no digits left where above is near 1.
     below = chance_beyond(-statistic, information, boundaries, drift=0.0)
     crossed = abs(statistic) > boundaries[-1]
     return StageWise(estimate, lower, upper, min(2 * above, 2 * below, 1.0), crossed)
@@ -115,13 +114,13 @@ def _drift_at(chance: float, statistic: float, information: Sequence[float], bou
     def excess(drift: float) -> float:
         return chance_beyond(statistic, information, boundaries, drift=drift) - chance
 
-    # At a late look the drift that explains an early stop can be far off the last statistic: widen until it is inside.
+    # The drift that explains a stop can be far off the statistic (an earlier look should have stopped it): widen.
     middle, reach = statistic / root, 4.0 / root
     low, high = middle - reach, middle + reach
     while excess(low) > 0:
-        low -= reach
+        low, reach = low - reach, 2 * reach
     while excess(high) < 0:
-        high += reach
+        high, reach = high + reach, 2 * reach
     return float(optimize.brentq(excess, low, high, xtol=1e-11, rtol=1e-12))
 
 

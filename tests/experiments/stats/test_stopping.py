@@ -106,6 +106,14 @@ def test_given_up_halfway_is_no_win_by_another_door() -> None:
     assert stopping.adjusted(2.5, plan.information, plan.boundaries(0.05)).p_value < 0.05
 
 
+def test_a_statistic_beyond_all_reason_has_a_reading() -> None:
+    bounds = GroupSequential(FIFTHS).boundaries(0.05)
+    for look in (1, 3, 5):
+        found = stopping.adjusted(1e6, FIFTHS[:look], bounds[:look], confidence=1 - 1e-13)
+        assert -math.inf < found.lower < found.estimate < found.upper < math.inf
+        assert found.p_value < 0.05
+
+
 def test_without_variation_there_is_nothing_to_adjust() -> None:
     flat = ArmEstimate(50, 1.0, 0.0)
     assert stopping.stopped(Effect(flat, flat), GroupSequential((1.0,))) is None
