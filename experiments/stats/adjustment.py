@@ -29,7 +29,7 @@ Covariate = str | tuple[str, str]
 # spread within arms (analysis of covariance). "separate": each arm its own slopes (Lin 2013, Ann. Appl. Stat. 7:295).
 Slope = Literal["joint", "within", "separate"]
 SLOPES: tuple[Slope, ...] = ("joint", "within", "separate")
-Reason = Literal["no_denominator", "no_variation", "collinear"]
+Reason = Literal["no_denominator", "no_variation", "collinear", "is_the_metric"]
 
 # A covariate of which the others explain all but this share is no further one; below it slopes are rounding.
 _COLLINEAR = 1e-8
@@ -115,8 +115,8 @@ def adjust(
 ) -> Adjusted:
     """Both arms' values adjusted by covariates, from moments that hold all the columns.
 
-    A covariate without variation, without a denominator or explained by those before it is dropped and named. Too few
-    units, or a metric without denominator, give the raw effect. Raises ValueError for an unknown column or slope.
+    A covariate without variation, without a denominator or explained by those before it is dropped and named; so are
+    all where they leave no variance at all. Too few units, or a metric without denominator, give the raw effect. Raises ValueError for an unknown column or slope.
     """
     if slope not in SLOPES:
         raise ValueError(f"slope: {slope!r} is not one of {', '.join(SLOPES)}")
@@ -133,6 +133,10 @@ def adjust(
     total = _Linear.of(_joined(control, treatment, metric, kept), (metric, *map(_pair, kept)))
     slopes = _slopes(slope, sides, total)
     effect, spread = _effect(sides, total, slopes, lost=len(kept) if slope == "separate" else 0)
+    if sum(spread) <= _COLLINEAR * raw.variance:
+        # What is left is rounding, and would be judged by rounding; a figure of the past cannot be the figure itself.
+        same = tuple(Dropped(covariate, "is_the_metric") for covariate in kept)
+        return Adjusted(raw, raw, spread=unadjusted.spread, dropped=(*dropped, *same))
     first, second = (tuple(map(float, one)) for one in slopes)
     return Adjusted(effect, raw, kept, (first, second), spread, dropped)
 
