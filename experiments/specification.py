@@ -24,6 +24,8 @@ ADAPTIVE = {"floor": 0.05, "batch_hours": 24, "method": "thompson"}
 MAX_FORCED, MAX_METRICS, MAX_GUARDRAILS, MAX_DIMENSIONS, MAX_VALUES = 1_000, 50, 20, 5, 50
 MAX_HOURS = 24 * 366
 MAX_JSON = 20_000
+# Columns of the time before the first exposure: all that may adjust a figure.
+HISTORY = ("pre_clicks", "pre_orders", "pre_revenue")
 
 _METRIC_CHOICES: dict[str, Sequence[str]] = {
     "kind": get_args(Kind),
@@ -141,6 +143,8 @@ def _check_metric(entry: object, field: str) -> None:
         _one_of(given[name], _METRIC_CHOICES[name], f"{field}.{name}")
     for name in _METRIC_TEXTS.keys() & given.keys():
         _text(given[name], f"{field}.{name}", _METRIC_TEXTS[name])
+    for index, column in enumerate(_list(given.get("covariates", ()), f"{field}.covariates", len(HISTORY))):
+        _one_of(column, HISTORY, f"{field}.covariates.{index}")
     if "window_hours" in given:
         _whole(given["window_hours"], f"{field}.window_hours", 1, MAX_HOURS)
     try:

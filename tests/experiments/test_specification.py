@@ -35,6 +35,10 @@ ADDED = {"key": "added", "label": "Added", "kind": "proportion", "event": "add_t
         ({"metrics": [{**ADDED, "direction": "up"}]}, "metrics.0.direction: 'up'"),
         ({"metrics": [{**ADDED, "window_hours": 0}]}, "metrics.0.window_hours: 0 is not a whole number from 1"),
         ({"metrics": [{**ADDED, "window_hours": True}]}, "metrics.0.window_hours: True"),
+        (
+            {"metrics": [{**ADDED, "covariates": ["clicks"]}]},
+            "metrics.0.covariates.0: 'clicks' is not one of pre_clicks",
+        ),
         ({"metrics": [{**ADDED, "windows": 1}]}, "metrics.0.windows: is not a field"),
         ({"metrics": [{**ADDED, "denominator": "clicks"}]}, "metrics.0.denominator: 'clicks' does not go"),
         (
