@@ -16,6 +16,7 @@ from experiments import schemas, services
 from experiments.api.common import answer
 from experiments.schemas.events import usable_id
 from experiments.schemas.marks import is_fetched_ahead
+from experiments.services.pressure import PRESSURE
 
 router = Router()
 
@@ -37,8 +38,9 @@ class EventsOut(Schema):
 )
 def events(request: HttpRequest) -> HttpResponse:
     """One event, `{"events": [...]}`, or one JSON line each. 202 once they are stored; 422 where none can be used."""
-    raw = schemas.read_events(request)
-    result = take(raw, is_prefetch=is_fetched_ahead(request.headers))
+    with PRESSURE.admitted():
+        raw = schemas.read_events(request)
+        result = take(raw, is_prefetch=is_fetched_ahead(request.headers))
     if result.accepted + result.duplicates == 0:
         raise none_usable(result, single=len(raw) == 1)
     rejected = [rejection.to_dict() for rejection in result.rejected]

@@ -184,6 +184,30 @@ WHITENOISE_USE_FINDERS = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer(
     "COPYLIFT_MAX_REQUEST_BYTES", 8 * 1024 * 1024, minimum=65_536, about="The largest request body read, in bytes."
 )
+# Where the database's files lie, as far as this machine can know.
+DATA_FOLDER = VAR if urls.is_embedded() else None
+COPYLIFT_INGEST_BACKLOG = env.integer(
+    "COPYLIFT_INGEST_BACKLOG",
+    5_000_000,
+    minimum=0,
+    about="Events are turned away (429) while more than this many wait to be counted. 0: never.",
+)
+COPYLIFT_INGEST_FREE_MB = env.integer(
+    "COPYLIFT_INGEST_FREE_MB",
+    500,
+    minimum=0,
+    about="Events are turned away while the embedded database's disk has less than this free, in megabytes.",
+)
+COPYLIFT_INGEST_AT_ONCE = env.integer(
+    "COPYLIFT_INGEST_AT_ONCE", 16, minimum=1, about="Batches of events one web process takes in at the same time."
+)
+COPYLIFT_EVENT_RETENTION_DAYS = env.integer(
+    "COPYLIFT_EVENT_RETENTION_DAYS",
+    0,
+    minimum=0,
+    maximum=36_500,
+    about="Raw events are dropped when they are older than this many days and nothing needs them. 0: kept for ever.",
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
