@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from experiments.stats import score_sets
+from experiments.stats.exact_pairs import exact_pair
 from experiments.stats.inference import (
     TWO_SIDED,
     ContinuityCorrected,
@@ -112,6 +115,35 @@ def score(control: Counts, treatment: Counts, *, reading: Reading = TWO_SIDED) -
     )
 
 
+def small_counts(control: Counts, treatment: Counts, *, reading: Reading = TWO_SIDED) -> Comparison:
+    """The comparison for an expected cell below 5: an exact test, and intervals that say of zero what it says.
+
+    p-value: exact and unconditional (see `exact_pairs`), at most alpha false positives at any counts, where Fisher's
+    conditional test is far more cautious. Intervals are the score ones, except on the side of zero: there the bound is
+    the exact region's where the test rejects, or where the score bound would contradict it. So p < alpha exactly where
+    zero is outside of both. Where no expected cell is below 5, and where an arm is empty, it is `score`.
+    """
+    found = score(control, treatment, reading=reading)
+    if Note.SMALL_COUNTS not in found.notes:
+        return found
+    pair = exact_pair((control.successes, control.n), (treatment.successes, treatment.n), alpha=1 - reading.confidence)
+    edges = [(edge[:, 0], edge[:, 1]) for edge in (pair.lowest, pair.highest)]
+    low, high = (after - before for before, after in edges)
+    lift = found.lift
+    if lift is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            least, most = (np.nan_to_num(after / before - 1, nan=0.0, posinf=math.inf) for before, after in edges)
+        lift = _agreed(lift, least.min(initial=math.inf), most.max(initial=-math.inf))
+    return replace(
+        found,
+        difference=_agreed(found.difference, low.min(initial=math.inf), high.max(initial=-math.inf)),
+        lift=lift,
+        p_value=pair.two_sided,
+        chance_to_win=reading.chance_to_win(pair.two_sided, found.statistic),
+        method="exact",
+    )
+
+
 def score_difference(
     control: Counts, treatment: Counts, *, confidence: float = 0.95, miettinen_nurminen: bool = False
 ) -> Interval:
@@ -158,6 +190,16 @@ def katz_lift(control: Counts, treatment: Counts, *, confidence: float = 0.95) -
     """Interval of the lift from the log risk ratio: Katz et al. (1978, Biometrics 34:469). Both arms need a success."""
     _require_units(control, treatment)
     return log_ratio_lift(control.estimate(), treatment.estimate(), confidence=confidence, normal=True)
+
+
+def _agreed(interval: Interval, lowest: float, highest: float) -> Interval:
+    """The score interval with its bound near zero moved out to the exact region's edge, as far as the test asks."""
+    lower, upper = interval.lower, interval.upper
+    if interval.estimate > 0 and (lowest > 0 or lower > 0):
+        lower = min(lower, lowest) if lower > 0 else lowest
+    if interval.estimate < 0 and (highest < 0 or upper < 0):
+        upper = max(upper, highest) if upper < 0 else highest
+    return Interval(interval.estimate, lower, upper, interval.confidence)
 
 
 def _score_lift(control: Counts, treatment: Counts, reading: Reading) -> tuple[Interval | None, tuple[Note, ...]]:
