@@ -127,20 +127,35 @@ class Moments:
 
         Raises ValueError where `part` cannot have been in here: more units, or more spread than there is.
         """
+        left, cross = self._removed(part)
+        if left.n:
+            self._check_not_negative(cross)
+        return left
+
+    def without(self, part: Moments) -> Moments:
+        """The same as `-` for a part that is known to be in here: spread below zero is rounding, whatever its size.
+
+        Where values were put in and taken out many times, what no longer varies has a spread of rounding alone, and
+        no share of it can tell a mistake. Raises ValueError for more units than there are.
+        """
+        return self._removed(part)[0]
+
+    def _removed(self, part: Moments) -> tuple[Moments, Floats]:
+        """What is left, and its cross-products before rounding below zero was set right."""
         self._check_same_columns(part)
         n = self.n - part.n
         if n < 0:
             raise ValueError(f"n: cannot take {part.n} units from {self.n}")
         if part.n == 0:
-            return self
+            return self, self.cross
         if n == 0:
-            return Moments.empty(self.columns)
+            return Moments.empty(self.columns), self.cross
         back = (self.mean_vector - part.mean_vector) * (part.n / n)
         mean = self.mean_vector + back
         step = part.mean_vector - mean
         cross = self.cross - part.cross - np.outer(step, step) * (n * (part.n / self.n))
-        self._check_not_negative(cross)
-        return Moments(self.columns, n, mean, np.zeros_like(cross) if n == 1 else _without_negative_squares(cross))
+        kept = np.zeros_like(cross) if n == 1 else _without_negative_squares(cross)
+        return Moments(self.columns, n, mean, kept), cross
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Moments):

@@ -105,7 +105,7 @@ class Exchange:
         if rows := self.put.get(key):
             moments = moments + Moments.from_rows(moments.columns, rows)
         if rows := self.taken.get(key):
-            moments = moments - Moments.from_rows(moments.columns, rows)
+            moments = moments.without(Moments.from_rows(moments.columns, rows))
         return moments
 
 

@@ -190,3 +190,32 @@ def test_one_unit_left_has_no_spread() -> None:
     left = of([(0.1, 1e6), (0.3, 7.0)]) - of([(0.3, 7.0)])
     assert left.n == 1
     assert (left.cross == 0).all()
+
+
+def test_what_is_known_to_be_in_can_be_taken_out_when_only_rounding_is_left() -> None:
+    # Units that come to have all the same clicks: their spread is rounding, and a share of it says nothing.
+    rng = np.random.default_rng(3)
+    value, rows = Moments.empty(COLUMNS), [[float(clicks), 0.1 * clicks] for clicks in rng.integers(0, 4, 500)]
+    for row in rows:
+        value = value + Moments.from_rows(COLUMNS, [row])
+    for row in rows:
+        value = (value + Moments.from_rows(COLUMNS, [[3.0, 0.3]])).without(Moments.from_rows(COLUMNS, [row]))
+    assert value.n == 500
+    assert value.mean_vector == pytest.approx([3.0, 0.3], abs=1e-12)
+    assert (np.diag(value.cross) >= 0).all()
+    assert value.cross == pytest.approx(np.zeros((2, 2)), abs=1e-10)
+    for _ in range(499):
+        value = value.without(Moments.from_rows(COLUMNS, [[3.0, 0.3]]))
+    assert value.n == 1
+    assert (value.cross == 0).all()
+    with pytest.raises(ValueError, match="cannot take 2 units from 1"):
+        value.without(Moments.from_rows(COLUMNS, [[3.0, 0.3]] * 2))
+
+
+def test_taking_out_with_the_check_refuses_that_rounding() -> None:
+    # Three times 0.1, with a mean that is one rounding off.
+    near = Moments(("x",), 3, np.array([0.1 + 1e-16]), np.zeros((1, 1)))
+    part = Moments.from_rows(("x",), [[0.1]])
+    with pytest.raises(ValueError, match="x: the part holds more spread than the whole"):
+        near - part
+    assert near.without(part).n == 2
