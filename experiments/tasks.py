@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from celery import shared_task
 
@@ -35,9 +36,9 @@ def refresh_analyses() -> int:
 
 
 @shared_task(name="experiments.keep_partitions", ignore_result=True)
-def keep_partitions() -> int:
-    """Make the event table's coming days. Returns how many were made."""
-    return services.keep_partitions()
+def keep_partitions() -> dict[str, Any]:
+    """Make the event table's coming days and drop those that are kept no more. Returns what was made and dropped."""
+    return {"made": services.keep_partitions(), **services.retain().to_dict()}
 
 
 @shared_task(name="experiments.draw_missing_chart", ignore_result=True)

@@ -14,8 +14,9 @@ from experiments.services.experiments import (
 from experiments.services.fold import fold_events
 from experiments.services.holdouts import create_holdout, end_holdout
 from experiments.services.ingest import EventInput, IngestResult, Refused, Rejection, ingest
-from experiments.services.partitions import keep_partitions
+from experiments.services.partitions import events_kept_since, keep_partitions
 from experiments.services.phases import drop_arm, raise_coverage, set_forced_arms, start_phase
+from experiments.services.retention import retain
 
 __all__ = [
     "ArmInput",
@@ -30,6 +31,7 @@ __all__ = [
     "decide_experiment",
     "drop_arm",
     "end_holdout",
+    "events_kept_since",
     "fold_events",
     "ingest",
     "keep_partitions",
@@ -37,6 +39,7 @@ __all__ = [
     "raise_coverage",
     "recompute",
     "resume_experiment",
+    "retain",
     "set_forced_arms",
     "start_experiment",
     "start_phase",

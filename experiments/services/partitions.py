@@ -29,6 +29,10 @@ where not exists (
 )
 order by day
 """
+_PRESENT = """
+select to_date(right(relname, 8), 'YYYYMMDD') as day from pg_inherits join pg_class on pg_class.oid = inhrelid
+where inhparent = 'experiments_event'::regclass order by day
+"""
 
 
 def keep_partitions(today: date | None = None) -> int:
@@ -68,9 +72,20 @@ def missing_days(days: list[date]) -> list[date]:
         return [day for (day,) in cursor.fetchall()]
 
 
+def partition_days() -> list[date]:
+    """The days that have a partition, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PRESENT)
+        return [day for (day,) in cursor.fetchall()]
+
+
+def partition_of(day: date) -> str:
+    """The table of a day. Only a date goes into the text, so nothing can be injected; names cannot be parameters."""
+    return f"experiments_event_{day:%Y%m%d}"
+
+
 def _creation(day: date) -> str:
-    # Only a date goes into the text, so nothing can be injected; identifiers cannot be parameters.
-    name = f"experiments_event_{day:%Y%m%d}"
+    name = partition_of(day)
     return (
         f"create table {name} (like experiments_event including defaults including constraints);"
         f"alter table experiments_event attach partition {name} "
