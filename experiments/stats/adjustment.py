@@ -116,7 +116,8 @@ def adjust(
     """Both arms' values adjusted by covariates, from moments that hold all the columns.
 
     A covariate without variation, without a denominator or explained by those before it is dropped and named; so are
-    all where they leave no variance at all. Too few units, or a metric without denominator, give the raw effect. Raises ValueError for an unknown column or slope.
+    all where they leave no variance at all. Too few units, or a metric without denominator, give the raw effect. Raises
+    ValueError for an unknown column or slope.
     """
     if slope not in SLOPES:
         raise ValueError(f"slope: {slope!r} is not one of {', '.join(SLOPES)}")

@@ -9,8 +9,8 @@ differ from controls by mu on average:
 The level of each experiment is left free, so the lifts of several challengers against one control are correlated as
 they really are. With one challenger it is the random-effects model of DerSimonian and Laird (1986, Control. Clin.
 Trials 7:177), whose moment estimate is here too. tau^2 is fitted by restricted likelihood (Harville 1977, JASA 72:320)
-with the default prior as a few experiments' worth of data, so that a short history can neither claim that nothing ever
-works (tau = 0) nor that everything does. mu is 0 where arms are alike by design; a shop's challengers may be better or
+times a wide prior about the default's spread, so that a short history can neither claim that nothing ever works
+(tau = 0) nor that everything does. mu is 0 where arms are alike by design; a shop's challengers may be better or
 worse than what runs, so it is estimated with its standard error and drawn to 0.
 
 Nothing here asks for logarithms: values on any scale, and a default prior on the same one, give a prior on that scale.
@@ -29,9 +29,11 @@ from experiments.stats.moments import Floats
 from experiments.stats.results import ArmEstimate
 from experiments.stats.shrinkage import HEADLINES, Prior
 
-# The default prior's spread counts like this many experiments without sampling error. At 4 a shop's own history weighs
-# more than the default from its fifth good experiment on.
-DEFAULT_WEIGHT = 4.0
+# How far a shop's spread may be from the default's: as likely as not within a factor of two (one standard deviation of
+# the logarithm is a factor of three). A doubt of the logarithm, not of the variance: headlines spread more than most of
+# what a shop changes, and ten small but precise experiments must be able to say so. With k precise experiments the
+# logarithm is known to 1 / sqrt(2 k), so the default weighs less than they do from the second on.
+DEFAULT_DOUBT = math.log(3)
 # How far the average challenger can be from the control before it takes data to believe it: a few percent.
 MEAN_SPREAD = 0.05
 _SPREADS = (1e-4, 5.0)
@@ -96,23 +98,23 @@ def learn(
     past: Sequence[Past],
     *,
     default: Prior = HEADLINES,
-    default_weight: float = DEFAULT_WEIGHT,
+    default_doubt: float = DEFAULT_DOUBT,
     mean_spread: float = MEAN_SPREAD,
     source: str = "own",
 ) -> Learned:
     """The prior that past experiments give; the default one where there are none.
 
-    `default_weight` 0 is plain restricted likelihood; `mean_spread` 0 fixes the mean at 0. Raises ValueError for a
-    negative weight or spread.
+    `default_doubt` is the standard deviation of log(spread) about the default's; infinity is plain restricted
+    likelihood. `mean_spread` 0 fixes the mean at 0. Raises ValueError for a doubt or spread that cannot be.
     """
-    if not default_weight >= 0:
-        raise ValueError(f"default_weight: {default_weight} is negative")
+    if not default_doubt > 0:
+        raise ValueError(f"default_doubt: {default_doubt} is not above zero")
     if not mean_spread >= 0:
         raise ValueError(f"mean_spread: {mean_spread} is negative")
     if not past:
         return Learned(default, 0.0, math.inf, math.inf, 0.0)
     table = _Table.of(past)
-    spread, spread_error = _fitted_spread(table, default, default_weight)
+    spread, spread_error = _fitted_spread(table, default, default_doubt)
     raw, error = table.mean(spread**2)
     share = mean_spread**2 / (mean_spread**2 + error**2)
     prior = Prior(share * raw, spread, len(past), source)
@@ -197,14 +199,12 @@ def _arms(one: Past) -> tuple[LogValue, ...]:
     return (one.control, *one.challengers)
 
 
-def _fitted_spread(table: _Table, default: Prior, weight: float) -> tuple[float, float]:
+def _fitted_spread(table: _Table, default: Prior, doubt: float) -> tuple[float, float]:
     """The spread of the largest restricted likelihood times the default's, and the standard error of its logarithm."""
 
     def misfit(log_spread: float) -> float:
-        square = math.exp(2 * log_spread)
-        # A scaled inverse chi-square with `weight` degrees of freedom, its mode (in the logarithm) at the default.
-        believed = weight / 2 * (2 * log_spread + default.spread**2 / square)
-        return believed - table.log_likelihood(square)
+        away = (log_spread - math.log(default.spread)) / doubt
+        return away**2 / 2 - table.log_likelihood(math.exp(2 * log_spread))
 
     # Two bumps are possible with a handful of very unequal experiments, so the search starts at the best of a few.
     low, high = (math.log(one) for one in _SPREADS)
