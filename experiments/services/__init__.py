@@ -1,5 +1,6 @@
 """Writes of experiments: the experiment itself, ingest, fold, analysis. Import the names from here."""
 
+from experiments.services.allocation import BatchEvidence, Evidence, update_allocation
 from experiments.services.analyses import analyse
 from experiments.services.auditing import audit_moments, recompute
 from experiments.services.experiments import (
@@ -20,7 +21,9 @@ from experiments.services.retention import retain
 
 __all__ = [
     "ArmInput",
+    "BatchEvidence",
     "EventInput",
+    "Evidence",
     "IngestResult",
     "Refused",
     "Rejection",
@@ -44,4 +47,5 @@ __all__ = [
     "start_experiment",
     "start_phase",
     "stop_experiment",
+    "update_allocation",
 ]
