@@ -109,7 +109,7 @@ def with_floor(wanted: Sequence[float], floor: float) -> list[float]:
     if not all(share >= 0 for share in wanted) or not 0 < total < math.inf:
         raise ValueError(f"weights: {list(wanted)} are not shares")
     least = min(floor, 1 / len(wanted))
-    return [least + (1 - len(wanted) * least) * share / total for share in wanted]
+    return [least + (1 - len(wanted) * least) * (share / total) for share in wanted]
 
 
 @transaction.atomic
