@@ -64,10 +64,10 @@ def bootstrap_means(
     """
     arms = [_rows(name, rows) for name, rows in (("control", control), ("treatment", treatment))]
     before, after = (rows.mean(axis=0, keepdims=True) for rows in arms)
-    estimate = float(statistic(before, after)[0])
     random = np.random.Generator(np.random.PCG64(seed))
     draws = [_resampled_means(rows, resamples, random) for rows in arms]
     with np.errstate(divide="ignore", invalid="ignore"):
+        estimate = float(statistic(before, after)[0])
         found = statistic(draws[0], draws[1])
         jackknife = _jackknife(arms, (before, after), statistic) if method == "bca" else None
     return summarise(estimate, found, method=method, confidence=confidence, seed=seed, jackknife=jackknife)
