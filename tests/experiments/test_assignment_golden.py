@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,25 @@ from experiments.assignment import (
 from tests.reference import shared_cases, shared_json
 
 SECTIONS = ("hash", "getBucketRange", "chooseVariation", "inNamespace", "getEqualWeights", "getQueryStringOverride")
+# Sections of the conformance cases that stand beside what they are about.
+ELSEWHERE = {
+    "evalCondition": "test_targeting",
+    "feature": "test_growthbook",
+    "run": "test_growthbook",
+    "stickyBucket": "test_growthbook",
+}
+# Texts that say what the vectors are; there is nothing in them to pass.
+WORDS = {"peer", "second_peer", "algorithm", "users_note", "specVersion"}
+
+
+def test_every_section_is_taken() -> None:
+    # No case of any section is left out: each of these tests takes all of its section.
+    assert set(shared_json("golden", "growthbook_sdk.json")) - WORDS == {*SECTIONS, *ELSEWHERE}
+    vectors = {"fnv_raw", "users", "assignments", "namespace_vectors", "id_types"}
+    assert set(shared_json("golden", "hash.json")) - WORDS == vectors
+    for section, module in ELSEWHERE.items():
+        text = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
+        assert f'data["{section}"]' in text or f'cases("{section}")' in text
 
 
 def test_raw_hashes() -> None:

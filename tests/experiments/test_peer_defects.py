@@ -11,7 +11,20 @@ import numpy as np
 import pytest
 from scipy import special
 
-from experiments.stats import margins, means, multiplicity, operating, proportions, sample_ratio, sequences
+from experiments.assignment import AssignmentPlan, Namespace, assign, assign_many
+from experiments.growthbook import Context, run_experiment
+from experiments.stats import (
+    contrasts,
+    margins,
+    means,
+    multiplicity,
+    operating,
+    power,
+    proportions,
+    sample_ratio,
+    sequences,
+    stratified,
+)
 from experiments.stats.crossings import exits
 from experiments.stats.group_sequential import GroupSequential, spending_boundaries
 from experiments.stats.inference import Effect, Normal, Reading, conclude
@@ -136,6 +149,30 @@ def test_e_a_flat_prior_does_not_make_peeking_safe(looks: int, theirs: float) ->
     assert ever_beyond(ours) == pytest.approx(0.05, abs=1e-9)
 
 
+# --- f. PostHog plans revenue with a supposed spread and corrects for no comparison ---------------------------------
+def test_f_a_plan_takes_its_spread_from_history() -> None:
+    # Most buy nothing: the coefficient of variation of sample revenue, where theirs supposes one half.
+    history = Moments.of_sums({"y": 1_000.0}, {("y", "y"): 4_400.0}, n=1_000)
+    assert math.sqrt(history.variance("y")) / history.mean("y") == pytest.approx(1.844832, abs=5e-7)
+    theirs = 16 * 0.25 * history.mean("y") ** 2 / (0.05 * history.mean("y")) ** 2
+    contrast = contrasts.lift_of(history, 0.05, numerator="y")
+    ours = power.sample_size(contrast)
+    assert theirs == pytest.approx(1_600)
+    assert ours / theirs == pytest.approx(13.356, abs=5e-4)
+    assert power.power(contrast, theirs) == pytest.approx(0.11956, abs=5e-6)
+    assert power.power(contrast, ours) == pytest.approx(0.8, abs=1e-9)
+
+
+@pytest.mark.parametrize(("comparisons", "theirs"), [(3, 0.142625), (5, 0.226219), (10, 0.401263)])
+def test_f_each_further_variant_is_one_more_way_to_win_by_chance(comparisons: int, theirs: float) -> None:
+    # The chance that at least one of so many independent comparisons without effect is called at 95 %.
+    assert 1 - 0.95**comparisons == pytest.approx(theirs, abs=5e-7)
+    least = 0.05 / comparisons
+    others = [0.9] * (comparisons - 1)
+    assert multiplicity.holm([least * 0.999, *others])[0] < 0.05 < multiplicity.holm([least * 1.001, *others])[0]
+    assert 1 - (1 - least) ** comparisons < 0.05
+
+
 # --- g. GrowthBook backs its intervals out of the corrected p-value -------------------------------------------------
 def growthbook_adjusted_half(estimate: float, corrected: float) -> float:
     """Half an interval as wide as a z test with the corrected p-value would have had."""
@@ -192,3 +229,77 @@ def test_i_a_sequence_tuned_for_the_plan_is_narrower() -> None:
     assert theirs == pytest.approx(1.702510, abs=5e-7)
     assert ours == pytest.approx(1.5486, abs=5e-5)
     assert default == pytest.approx(1.0831, abs=5e-5)
+
+
+# --- j. GrowthBook pools a bandit's periods -------------------------------------------------------------------------
+def orders(n: int, rate: float) -> Moments:
+    """Units of which this share bought."""
+    return Moments.of_sums({"y": n * rate}, {("y", "y"): n * rate}, n=n)
+
+
+def test_j_a_better_season_is_not_a_better_arm() -> None:
+    # No arm is better, ever. The second week all buy more, and the bandit has come to prefer one arm by chance.
+    control = {"1": orders(10_000, 0.10), "2": orders(2_000, 0.20)}
+    treatment = {"1": orders(10_000, 0.10), "2": orders(18_000, 0.20)}
+    theirs = means.welch(control["1"] + control["2"], treatment["1"] + treatment["2"], "y")
+    ours = stratified.compare_stratified(control, treatment, "y")
+    assert theirs.lift is not None
+    assert (theirs.lift.estimate, theirs.statistic) == pytest.approx((0.408163, 12.963971), abs=5e-4)
+    assert theirs.chance_to_win > 1 - 1e-9
+    assert ours.difference.estimate == pytest.approx(0.0, abs=1e-15)
+    assert 0 in ours.difference
+    assert ours.chance_to_win == pytest.approx(0.5, abs=1e-9)
+
+
+# --- Buckets on which clients disagree, and rollouts that share a number with the variants --------------------------
+def published_bucket(seed: str, unit: str, version: int) -> float:
+    """The published hash, written out plainly."""
+
+    def fnv(text: str) -> int:
+        state = 0x811C9DC5
+        for character in text:
+            state = (state ^ ord(character)) * 0x01000193 % 2**32
+        return state
+
+    if version == 1:
+        return fnv(unit + seed) % 1_000 / 1_000
+    return fnv(str(fnv(seed + unit))) % 10_000 / 10_000
+
+
+def test_clients_of_either_version_get_the_published_bucket_by_every_path() -> None:
+    units = [f"shopper-{number}" for number in range(2_000)]
+    arms = {}
+    for version in (1, 2):
+        plan = AssignmentPlan("checkout", (0.5, 0.5), hash_version=version)
+        arms[version] = [int(published_bucket("checkout", unit, version) >= 0.5) for unit in units]
+        rule = {"key": "checkout", "variations": [0, 1], **({"hashVersion": 2} if version == 2 else {})}
+        by_payload = [run_experiment(rule, Context(attributes={"id": unit})).value for unit in units]
+        assert [assign(unit, plan).variation for unit in units] == arms[version]
+        assert assign_many(units, plan).tolist() == by_payload == arms[version]
+    # Why a wrong version halts tests: every other shopper would change arms.
+    assert sum(one != two for one, two in zip(arms[1], arms[2], strict=True)) == pytest.approx(1_000, abs=70)
+
+
+def test_a_small_rollout_reaches_every_variant() -> None:
+    # Theirs: in the rollout if number % 100 < 10, the variant by number % 1000: of twenty arms ten get nobody.
+    theirs = np.bincount([number % 1_000 // 50 for number in range(100_000) if number % 100 < 10], minlength=20)
+    assert (theirs == 0).sum() == 10
+    plan = AssignmentPlan("checkout", (0.05,) * 20, coverage=0.1)
+    slots = plan.variation_by_slot
+    # A range's end may fall on a slot, which rounding then counts in.
+    assert set(np.bincount(slots[slots >= 0], minlength=20).tolist()) <= {50, 51}
+    apart = AssignmentPlan("checkout", (0.5, 0.5), namespace=Namespace("sales", 0.0, 0.1))
+    found = assign_many([f"shopper-{number}" for number in range(40_000)], apart)
+    inside, second = int((found >= 0).sum()), int((found == 1).sum())
+    assert inside == pytest.approx(4_000, abs=240)
+    assert second == pytest.approx(inside / 2, abs=4 * math.sqrt(inside) / 2)
+
+
+def test_a_rollout_is_drawn_once() -> None:
+    # Theirs draws for the rollout and again for the variant: 20 % become 4 %.
+    theirs = 0.2 * 0.2
+    plan = AssignmentPlan("checkout", (0.5, 0.5), coverage=0.2)
+    ours = float((plan.variation_by_slot >= 0).mean())
+    assert (ours, theirs) == pytest.approx((0.2, 0.04), abs=1e-12)
+    unit = next(f"shopper-{number}" for number in range(100) if assign(f"shopper-{number}", plan).in_experiment)
+    assert {assign(unit, plan).variation for _ in range(10)} == {assign(unit, plan).variation}
