@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from surroundings import describe
 
+from experiments.reading.looks import OVERRUN
 from experiments.stats import adjustment, means, operating, proportions, ratios, roi, sample_ratio, sequences
 from experiments.stats.group_sequential import GroupSequential
 from experiments.stats.inference import Normal, conclude, welch_satterthwaite
@@ -114,6 +115,17 @@ def with_overrun(looks: int) -> Floats:
     return np.concatenate([plan_bounds(looks, share=sequences.PLAN_SHARE), after])
 
 
+def page_overrun(looks: int) -> Floats:
+    """The boundaries of a page whose plan is overrun: the plan's, then, beyond a tenth more, a sequence at full alpha.
+
+    In between nothing new is concluded.
+    """
+    planned, first = 2 * DAILY * looks, looks + int(looks * OVERRUN) + 1
+    rho = sequences.exact_rho(planned, alpha=ALPHA)
+    late = [sequences.ConfidenceSequence(2 * DAILY * look, rho).critical(ALPHA) for look in range(first, 2 * looks + 1)]
+    return np.concatenate([plan_bounds(looks), np.full(first - looks - 1, np.inf), late])
+
+
 def false_calls(runs: int, looks: int) -> list[Line]:
     """No difference: how often each rule ever calls one."""
     z = statistics(runs, 2 * looks, seed=looks)
@@ -121,7 +133,10 @@ def false_calls(runs: int, looks: int) -> list[Line]:
     ever = size[:, :looks]
     return [
         at_most(f"group sequential, {looks} looks", (ever > plan_bounds(looks)).any(axis=1), ALPHA),
-        at_most(f"  and an overrun to {2 * looks} looks", (size > with_overrun(looks)).any(axis=1), ALPHA),
+        at_most(
+            f"  with shares of alpha, overrun to {2 * looks} looks", (size > with_overrun(looks)).any(axis=1), ALPHA
+        ),
+        at_most(f"  as a page has it, overrun to {2 * looks} looks", (size > page_overrun(looks)).any(axis=1), ALPHA),
         at_most(f"confidence sequence, {looks} looks", (ever > sequence_bounds(looks)).any(axis=1), ALPHA),
         _shown(f"fixed test at each of {looks} looks", (ever > Normal().critical(ALPHA)).any(axis=1)),
         _shown(
