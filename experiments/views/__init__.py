@@ -1,0 +1,17 @@
+"""Pages of experiments: results of those that run or ran, and the plan of those to come."""
+
+from experiments.views.results import (
+    experiment_detail,
+    experiment_export,
+    experiment_list,
+    experiment_move,
+    experiment_report,
+)
+
+__all__ = [
+    "experiment_detail",
+    "experiment_export",
+    "experiment_list",
+    "experiment_move",
+    "experiment_report",
+]
