@@ -1,15 +1,21 @@
-"""Periodic work: fold new events, refresh the analyses that they change, keep partitions ahead. Each may run twice."""
+"""Periodic work: fold new events, refresh the analyses that they change, guard what runs, share out anew, learn, keep
+partitions ahead. Each may run twice.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
 from celery import shared_task
 
+from core import errors
 from experiments import charts, services
 from experiments.lifecycle import Status
-from experiments.models import Analysis, Experiment, Source
+from experiments.models import Allocation, Analysis, Experiment, Source
+
+logger = logging.getLogger(__name__)
 
 FOLD_SECONDS = 2.0
 # A decided experiment keeps the analysis it was decided on.
@@ -30,9 +36,46 @@ def fold_events() -> int:
 
 @shared_task(name="experiments.refresh_analyses", ignore_result=True)
 def refresh_analyses() -> int:
-    """Analyse every live experiment whose moments changed, and draw its chart. Returns how many charts were drawn."""
+    """Analyse every live experiment whose moments changed, act on what guards it, and draw its chart.
+
+    Returns how many charts were drawn. One experiment that cannot be analysed does not keep the others waiting.
+    """
     live = Experiment.objects.filter(source=Source.LIVE, status__in=REFRESHED)
-    return sum(draw_chart(services.analyse(experiment)) for experiment in live)
+    return sum(_refresh(experiment) for experiment in live)
+
+
+def _refresh(experiment: Experiment) -> bool:
+    try:
+        analysis = services.analyse(experiment)
+    except ValueError as problem:
+        logger.warning("experiment %s cannot be analysed: %s", experiment.key, problem)
+        return False
+    services.guard(experiment, analysis)
+    return draw_chart(analysis)
+
+
+@shared_task(name="experiments.update_allocations", ignore_result=True)
+def update_allocations() -> int:
+    """Make the next batch of every running adaptive experiment whose last one has run its hours. Returns how many."""
+    running = Experiment.objects.filter(
+        source=Source.LIVE, status=Status.RUNNING, allocation=Allocation.ADAPTIVE
+    ).order_by("pk")
+    return sum(_share_out(experiment) for experiment in running)
+
+
+def _share_out(experiment: Experiment) -> bool:
+    try:
+        return services.update_allocation(experiment, weigh=services.weigh) is not None
+    except errors.Conflict as problem:
+        # It was paused or stopped since it was listed: there is nothing to share out.
+        logger.info("experiment %s gets no new batch: %s", experiment.key, problem.message)
+        return False
+
+
+@shared_task(name="experiments.learn_priors", ignore_result=True)
+def learn_priors() -> int:
+    """Learn from the finished experiments how far true effects spread. Returns on how many metrics."""
+    return services.learn_priors()
 
 
 @shared_task(name="experiments.keep_partitions", ignore_result=True)

@@ -35,7 +35,14 @@ ACTIONS = {
     "campaign.finished": _("ended it"),
     "campaign.archived": _("archived it"),
 }
-VERDICT_TONES = {"ship": "good", "keep": "warn", "invalid": "bad", "keep_running": "live", "cannot_tell": ""}
+VERDICT_TONES = {
+    "ship": "good",
+    "keep": "warn",
+    "roll_back": "bad",
+    "invalid": "bad",
+    "keep_running": "live",
+    "cannot_tell": "",
+}
 
 
 def page_language() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from experiments.analysis import AnalysisSettings, ArmData, Metric, analyse_arms
 from experiments.importing.build import ImportedExperiment
 from experiments.importing.request import ImportRequest
+from experiments.reading import looks
 
 
 def settings_of(request: ImportRequest, metrics: Sequence[dict[str, Any]]) -> AnalysisSettings:
@@ -20,6 +21,8 @@ def settings_of(request: ImportRequest, metrics: Sequence[dict[str, Any]]) -> An
         goal_metric=request.goal_metric,
         currency=request.currency,
         metrics=tuple(Metric.from_dict(metric) for metric in metrics),
+        design="fixed",
+        planned_looks=looks.DEFAULT_LOOKS,
     )
 
 

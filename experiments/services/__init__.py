@@ -13,11 +13,14 @@ from experiments.services.experiments import (
     stop_experiment,
 )
 from experiments.services.fold import fold_events
+from experiments.services.guarding import guard
 from experiments.services.holdouts import create_holdout, end_holdout
 from experiments.services.ingest import EventInput, IngestResult, Refused, Rejection, ingest
 from experiments.services.partitions import events_kept_since, keep_partitions
 from experiments.services.phases import drop_arm, raise_coverage, set_forced_arms, start_phase
+from experiments.services.priors import learn_priors
 from experiments.services.retention import retain
+from experiments.services.weighing import weigh
 
 __all__ = [
     "ArmInput",
@@ -36,8 +39,10 @@ __all__ = [
     "end_holdout",
     "events_kept_since",
     "fold_events",
+    "guard",
     "ingest",
     "keep_partitions",
+    "learn_priors",
     "pause_experiment",
     "raise_coverage",
     "recompute",
@@ -48,4 +53,5 @@ __all__ = [
     "start_phase",
     "stop_experiment",
     "update_allocation",
+    "weigh",
 ]

@@ -82,12 +82,21 @@ def not_judged(change: Change) -> str:
 
 def expected(change: Change, *, estimate: float, experiments: int) -> str:
     """What is to be expected of an arm, given how much such arms changed in the past."""
-    seen = "1 past experiment" if experiments == 1 else f"{experiments} past experiments"
     shown = "" if change.lift is None else f", not {signed_percent(change.lift.estimate)}"
     return (
         f"{change.arm}: expect about {signed_percent(estimate)} in {change.metric.lower()}{shown}; "
-        f"that is what {seen} make of such a figure."
+        f"that is what {_history(experiments)} of such a figure."
     )
+
+
+def _history(experiments: int) -> str:
+    match experiments:
+        case 0:
+            return "public headline tests make (this shop has no finished ones yet)"
+        case 1:
+            return "1 past experiment makes"
+        case _:
+            return f"{experiments} past experiments make"
 
 
 def after_stop(change: Change, found: Interval) -> str:

@@ -152,3 +152,13 @@ def adaptive() -> str:
         "The shares changed while the test ran, so plain averages would mislead; each shopper counts by the chance "
         "that the arm had when it was shown."
     )
+
+
+def paused(reasons: Sequence[str]) -> str:
+    """Notice of a pause that the platform made by itself."""
+    return f"Paused by itself, nobody new enters. {' '.join(reasons)} Stop it, or resume it if that is acceptable."
+
+
+def breach(reasons: Sequence[str]) -> str:
+    """Notice of a broken guardrail where pausing is switched off."""
+    return f"{' '.join(reasons)} It goes on, since pausing by itself is switched off."

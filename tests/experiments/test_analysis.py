@@ -52,11 +52,13 @@ def verdict(*arms: ArmData, settings: AnalysisSettings = FINAL) -> dict[str, Any
 def test_the_shape_of_the_results() -> None:
     found = analyse_arms([CONTROL, BETTER], settings=replace(FINAL, two_arms=3, as_of="2026-11-24T03:00:00+00:00"))
     assert list(found) == [
-        "version", "mode", "confidence", "as_of", "currency", "units", "planned_units", "two_arms", "arms",
-        "sample_ratio", "metrics", "roi", "verdict",
+        "version", "mode", "design", "confidence", "as_of", "currency", "units", "planned_units", "two_arms",
+        "with_marked", "look", "arms", "sample_ratio", "metrics", "guardrails", "roi", "verdict",
     ]  # fmt: skip
-    assert (found["version"], found["mode"], found["units"], found["two_arms"]) == (1, "final", 8000, 3)
-    assert found["arms"][1] == {"key": "b", "name": "Copy B", "is_control": False, "units": 4000, "share": 0.5}
+    assert (found["version"], found["mode"], found["units"], found["two_arms"]) == (2, "final", 8000, 3)
+    assert found["arms"][1] == {
+        "key": "b", "name": "Copy B", "is_control": False, "units": 4000, "share": 0.5, "dropped": False,
+    }  # fmt: skip
     assert [(one["key"], one["format"], one["is_goal"]) for one in found["metrics"]] == [
         ("ctr", "share", False),
         ("conversion", "share", True),
@@ -151,7 +153,12 @@ def test_with_several_arms_the_goal_is_corrected_and_the_sentence_says_so() -> N
     found = analyse_arms([CONTROL, slight, *others], settings=FINAL)
     goal = found["metrics"][1]["comparisons"]
     p_values = [one["p_value"] for one in goal]
-    assert [one["p_value_corrected"] for one in goal] == multiplicity.holm(p_values).tolist()
+    corrected = [one["p_value_corrected"] for one in goal]
+    # Holm's factors on the statistics that the intervals shown invert; the plain p-values are of the score test.
+    assert corrected == pytest.approx(multiplicity.holm(p_values).tolist(), rel=0.01)
+    for one, p_value in zip(goal, corrected, strict=True):
+        assert (one["difference"]["lower"] <= 0 <= one["difference"]["upper"]) == (p_value >= 0.05)
+        assert (one["lift"]["lower"] <= 0 <= one["lift"]["upper"]) == (p_value >= 0.05)
     assert p_values[0] == alone["p_value"]
     assert goal[0]["verdict"] == "unclear"
     assert "after allowing for 3 comparisons" in goal[0]["sentence"]
@@ -222,7 +229,11 @@ def test_an_import_shows_the_metrics_its_columns_allow() -> None:
     named = Metric.from_dict({"key": "kept", "label": "Kept", "kind": "proportion", "numerator": "converted"})
     own = analyse_arms(arms, settings=replace(FINAL, metrics=(named,), goal_metric="kept"))
     assert own["metrics"][0]["comparisons"] == [
-        one | {"sentence": one["sentence"].replace("conversion rate", "kept")}
+        one
+        | {
+            "sentence": one["sentence"].replace("conversion rate", "kept"),
+            "shrunk": one["shrunk"] | {"sentence": one["shrunk"]["sentence"].replace("conversion rate", "kept")},
+        }
         for one in found["metrics"][0]["comparisons"]
     ]
     missing = analyse_arms(arms, settings=replace(FINAL, goal_metric="satisfaction"))

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def played(key: str = "welcome", *, shoppers: int = 40) -> Experiment:
     """A running experiment: everybody in `b` buys half the time, in `a` a quarter of it."""
-    experiment = shop.running(key, planned_units=1000, hypothesis="A warmer welcome sells more.")
+    experiment = shop.running(key, planned_units=1000, planned_looks=25, hypothesis="A warmer welcome sells more.")
     events = []
     for number in range(shoppers):
         unit, arm = f"u-{number}", "ab"[number % 2]
