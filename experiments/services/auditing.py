@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Min
 
-from experiments.models import Arm, ArmMoments, Experiment, SliceMoments
-from experiments.services.counting import Rule, histories, total_up
+from experiments.models import Arm, ArmMoments, Experiment, SliceMoments, UnitTotals
+from experiments.services.counting import Rule, Totals, histories, table, total_up
 from experiments.services.counting.exchange import share_of
 from experiments.services.fold import hold_cursor
+from experiments.services.partitions import events_kept_since
 from experiments.stats.moments import Floats, Moments
 
 # The key of an arm, and a dimension and value of it, both empty for the arm itself.
@@ -41,6 +44,18 @@ class Difference:
         return f"arm {self.arm}" + (f", {self.dimension} {self.value}" if self.dimension else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found: the differences, how many arms and slices were compared, and the day before which raw events
+    were dropped, so that only the units' totals could be compared with; None where all events are there.
+    """
+
+    differences: tuple[Difference, ...]
+    arms: int
+    slices: int
+    dropped_before: date | None
+
+
 def recompute(experiment: Experiment, *, through: int | None = None) -> dict[str, Moments]:
     """The moments of each arm by its key, from the raw events up to a sequence number (default: the fold's cursor).
 
@@ -49,32 +64,62 @@ def recompute(experiment: Experiment, *, through: int | None = None) -> dict[str
     if through is None:
         with transaction.atomic():
             through = hold_cursor().sequence
-    return {arm: moments for (arm, *place), moments in _recomputed(experiment, through).items() if place == ["", ""]}
+    summed = _summed(experiment, _counted(experiment, through))
+    return {arm: moments for (arm, dimension, _), moments in summed.items() if not dimension}
 
 
 def audit_moments(experiment: Experiment) -> list[Difference]:
     """Compare what was streamed with what the events say, arms and slices; an empty list where all is well."""
+    return list(audit(experiment).differences)
+
+
+def audit(experiment: Experiment) -> Audit:
+    """Compare what was streamed with the raw events; where some of those were dropped, with the units' totals, and
+    folding waits for the end of that.
+    """
     with transaction.atomic():
         through = hold_cursor().sequence
+        experiment.refresh_from_db()
         streamed = _streamed(experiment)
-    experiment.refresh_from_db()
-    expected = _recomputed(experiment, through)
+        dropped_before = _dropped_before(experiment)
+        expected = _summed(experiment, table.of_experiment(experiment.pk)) if dropped_before else {}
+    if not dropped_before:
+        expected = _summed(experiment, _counted(experiment, through))
     empty = Moments.empty(Rule.of(experiment).columns)
-    return [
+    found = tuple(
         Difference(experiment.key, *place, what)
         for place in sorted(streamed.keys() | expected.keys())
         for what in differences(streamed.get(place, empty), expected.get(place, empty))
-    ]
+    )
+    slices = sum(bool(dimension) for _, dimension, _ in streamed)
+    return Audit(found, len(streamed) - slices, slices, dropped_before)
 
 
-def _recomputed(experiment: Experiment, through: int) -> dict[Place, Moments]:
+def _dropped_before(experiment: Experiment) -> date | None:
+    """The day before which events are gone, where units of this experiment may have had some."""
+    kept_since = events_kept_since()
+    units = UnitTotals.objects.filter(experiment=experiment)
+    first = units.aggregate(at=Min("first_exposed_at"))["at"] if kept_since else None
+    if first is None or kept_since is None:
+        return None
+    return kept_since if Rule.of(experiment).first_day(first) < kept_since else None
+
+
+def _counted(experiment: Experiment, through: int) -> Iterator[Totals]:
+    rule = Rule.of(experiment)
+    for unit, events in histories(experiment.pk, through=through):
+        totals = total_up(unit, rule, events)
+        if totals is not None:
+            yield totals
+
+
+def _summed(experiment: Experiment, units: Iterable[Totals]) -> dict[Place, Moments]:
     rule = Rule.of(experiment)
     arms = dict(Arm.objects.filter(experiment=experiment).values_list("pk", "key"))
     sums = {(arm, "", ""): Moments.empty(rule.columns) for arm in arms.values()}
     rows: defaultdict[Place, list[list[float]]] = defaultdict(list)
-    for unit, events in histories(experiment.pk, through=through):
-        totals = total_up(unit, rule, events)
-        share = share_of(totals, rule) if totals else None
+    for totals in units:
+        share = share_of(totals, rule)
         if share is None:
             continue
         for arm_id, dimension, value in share.keys:

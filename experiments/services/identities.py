@@ -49,7 +49,7 @@ def _join(unit: str, anonymous: str, *, through: int) -> None:
         UnitTotals.objects.filter(unit__in=[kept, other]).values_list("experiment_id").annotate(Min("first_exposed_at"))
     )
     anew = {(experiment_id, kept): first for experiment_id, first in counted}
-    Batch(after=through, anew=anew, retired=[other]).fold()
+    Batch(after=through, anew=anew, retired={other: kept}).fold()
 
 
 def _in_order(unit: str, anonymous: str) -> Sequence[str]:

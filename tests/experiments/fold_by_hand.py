@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
 from experiments import services
 from experiments.models import ArmMoments, Experiment, SliceMoments
 from experiments.services import auditing
@@ -39,17 +37,10 @@ class Plan:
 
 
 def take_in(drawn: Drawn, number: int, start: datetime) -> None:
-    """Send one event. What ingest does not read from a field of its own is written beside it."""
-    fields = {name: value for name, value in drawn.items() if name not in {"minute", "prefetch", "name"}}
+    """Send one event."""
+    fields = {name: value for name, value in drawn.items() if name not in {"minute", "kind", "unit"}}
     at = start + timedelta(minutes=drawn["minute"])
-    services.ingest(
-        [event(fields.pop("kind"), fields.pop("unit"), id=f"e-{number:03}", occurred_at=at, **fields)], now()
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update experiments_event set is_prefetch = %s, name = %s where id = %s",
-            [drawn.get("prefetch", False), drawn.get("name"), f"e-{number:03}"],
-        )
+    services.ingest([event(drawn["kind"], drawn["unit"], id=f"e-{number:03}", occurred_at=at, **fields)], now())
 
 
 def expected(plan: Plan, events: list[Drawn], same: list[tuple[str, str]], start: datetime) -> dict[Place, Moments]:
@@ -89,13 +80,13 @@ def unit_row(plan: Plan, mine: list[tuple[int, Drawn]], start: datetime) -> list
     mine = [(number, one) for number, one in mine if plan.stop is None or one["minute"] <= plan.stop]
     in_phase = [(number, one) for number, one in mine if plan.phase is None or one["minute"] >= plan.phase]
     exposures = [(one["minute"], number, one) for number, one in in_phase if one["kind"] == "exposure"]
-    real = [found for found in exposures if not found[2].get("prefetch")]
+    real = [found for found in exposures if not found[2].get("is_prefetch")]
     if not exposures or len({one["arm"] for *_, one in real}) == 2:
         return []
     first, _, opening = min(real or exposures, key=lambda found: found[:2])
     oldest = first - 60 - plan.history_days * DAY
     is_marked = not real or any(one.get("is_bot") and one["minute"] >= oldest for _, one in mine)
-    clean = [one for _, one in mine if not one.get("prefetch")]
+    clean = [one for _, one in mine if not one.get("is_prefetch")]
     before = [one for one in clean if oldest <= one["minute"] < first - 60]
     after = [one for number, one in in_phase if one in clean and one["minute"] >= first - 60]
     arm = opening["arm"]

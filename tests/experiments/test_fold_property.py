@@ -57,7 +57,7 @@ def events(draw: st.DrawFn) -> Drawn:
     if draw(st.integers(0, 11)) == 0:
         found["is_bot"] = True
     if draw(st.integers(0, 7)) == 0:
-        found["prefetch"] = True
+        found["is_prefetch"] = True
     return found
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from core import errors
-from experiments import queries, services
+from experiments import queries
 from experiments.models import Experiment, Source
+from experiments.services import auditing
 
 
 class Command(BaseCommand):
@@ -22,10 +23,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         found = 0
         for experiment in self._experiments(options["experiment"]):
-            differences = services.audit_moments(experiment)
-            found += len(differences)
-            self.stdout.write(f"{experiment.key}: {'equal' if not differences else 'DIFFERENT'}")
-            for difference in differences:
+            audit = auditing.audit(experiment)
+            found += len(audit.differences)
+            self.stdout.write(f"{experiment.key}: {told(audit)}")
+            for difference in audit.differences:
                 self.stderr.write(f"{difference.experiment}, {difference.place}: {difference.what}")
         if found:
             sys.exit(1)
@@ -40,3 +41,14 @@ class Command(BaseCommand):
         if experiment.source != Source.LIVE:
             raise CommandError(f"--experiment: {key} was imported; it has no events to compare with.", returncode=2)
         return [experiment]
+
+
+def told(audit: auditing.Audit) -> str:
+    """The verdict on one experiment, and what it is based on."""
+    verdict = "DIFFERENT" if audit.differences else "equal"
+    basis = f"{audit.arms} arms, {audit.slices} slices"
+    if audit.dropped_before is None:
+        return f"{verdict} ({basis})"
+    return (
+        f"{verdict} ({basis}; raw events before {audit.dropped_before} were dropped, compared with the units' totals)"
+    )

@@ -1,13 +1,14 @@
 """The work of one fold: which units its events concern, what is added to them or totalled anew, and what changes by it.
 
-Everything is by canonical unit: the events of all its names are its own.
+Everything is by canonical unit: the events of all its names are its own. A unit of whose events some were dropped
+(services.retention) is never totalled anew, which would take away what they had counted: it is only added to.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 from experiments.models import Arm, Experiment
 from experiments.queries.identities import canonical
@@ -17,6 +18,7 @@ from experiments.services.counting.exchange import Exchange, Share, share_of
 from experiments.services.counting.rule import Rule
 from experiments.services.counting.seen import Seen, events_of, names_of
 from experiments.services.counting.totals import Totals
+from experiments.services.partitions import events_kept_since
 
 Pair = tuple[int, str]
 
@@ -31,7 +33,7 @@ class Batch:
     """New events, and units to be totalled anew whatever was counted before.
 
     `after` is the last sequence number that was folded before. `anew` holds the earliest time a unit may have been
-    exposed. `retired` are names that are no longer counted by: their totals go.
+    exposed. `retired` are names that are no longer counted by, each with the name that is: their totals go.
     """
 
     def __init__(
@@ -40,16 +42,20 @@ class Batch:
         *,
         after: int,
         anew: Mapping[Pair, datetime] | None = None,
-        retired: Collection[str] = (),
+        retired: Mapping[str, str] | None = None,
     ) -> None:
         self.after = after
         self.anew = dict(anew or {})
         self.events = _by_unit(events)
-        self.retired = retired
         self.known: defaultdict[str, dict[int, Totals]] = defaultdict(dict)
-        for totals in table.of_units({*self.events, *retired, *(unit for _, unit in self.anew)}):
+        for totals in table.of_units({*self.events, *(retired or ()), *(unit for _, unit in self.anew)}):
             self.known[totals.unit][totals.experiment_id] = totals
         self.rules = self._rules(events)
+        self.sealed = self._sealed(events_kept_since())
+        self.retired: dict[Pair, Pair] = {}
+        for unit, name in (retired or {}).items():
+            self.retired |= {(pk, unit): (pk, name) for pk in self.known[unit]}
+        self._leave_sealed()
         self.before: dict[Pair, Share | None] = {}
         self.changed: dict[Pair, Totals | None] = {}
 
@@ -58,6 +64,21 @@ class Batch:
         counted = {pk for of_unit in self.known.values() for pk in of_unit}
         concerned = Experiment.objects.in_bulk(named | counted | {pk for pk, _ in self.anew})
         return {pk: Rule.of(experiment) for pk, experiment in concerned.items()}
+
+    def _sealed(self, kept_since: date | None) -> set[Pair]:
+        """The known units of whose events some may be gone."""
+        return {
+            (pk, unit)
+            for unit, of_unit in (self.known.items() if kept_since else ())
+            for pk, totals in of_unit.items()
+            if kept_since and self.rules[pk].first_day(totals.first_exposed_at) < kept_since
+        }
+
+    def _leave_sealed(self) -> None:
+        """Two names that are joined stay two units where one of them is sealed."""
+        joined = {pair for two in self.retired.items() if self.sealed.intersection(two) for pair in two}
+        self.retired = {pair: kept for pair, kept in self.retired.items() if pair not in joined}
+        self.anew = {pair: first for pair, first in self.anew.items() if pair not in joined | self.sealed}
 
     def fold(self) -> None:
         """Count the events and total the units, and store what changed."""
@@ -76,9 +97,9 @@ class Batch:
             rule = self.rules.get(event.experiment_id)
             if rule is None or not rule.exposes(event):
                 continue
+            pair = (event.experiment_id, unit)
             known = self.known[unit].get(event.experiment_id)
-            if known is None or _begins(event, known):
-                pair = (event.experiment_id, unit)
+            if pair not in self.sealed and (known is None or _begins(event, known)):
                 earliest = known.first_exposed_at if known else event.occurred_at
                 self.anew[pair] = min(self.anew.get(pair, earliest), event.occurred_at)
 
@@ -117,7 +138,7 @@ class Batch:
         """All events folded before that can count for the units totalled anew, through the days that can hold them."""
         since: dict[str, date] = {}
         for (experiment_id, unit), first in self.anew.items():
-            day = (first - self.rules[experiment_id].look_back).astimezone(UTC).date()
+            day = self.rules[experiment_id].first_day(first)
             since[unit] = min(day, since.get(unit, day))
         units_since: defaultdict[date, list[str]] = defaultdict(list)
         for unit, day in since.items():
@@ -130,10 +151,9 @@ class Batch:
         return found
 
     def _retire(self) -> None:
-        for unit in self.retired:
-            for experiment_id, totals in self.known[unit].items():
-                self.before[experiment_id, unit] = share_of(totals, self.rules[experiment_id])
-                self.changed[experiment_id, unit] = None
+        for experiment_id, unit in self.retired:
+            self.before[experiment_id, unit] = share_of(self.known[unit][experiment_id], self.rules[experiment_id])
+            self.changed[experiment_id, unit] = None
 
     # --- writing ------------------------------------------------------------------------------------------------
     def _save(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from experiments.models import Allocation, EventKind, Experiment
 from experiments.services.counting.seen import Seen
@@ -61,6 +61,10 @@ class Rule:
     def look_back(self) -> timedelta:
         """How long before the first exposure an event can matter."""
         return CLOCK_SLACK + self.history
+
+    def first_day(self, first_exposed_at: datetime) -> date:
+        """The first UTC day whose events can matter for a unit."""
+        return (first_exposed_at - self.look_back).astimezone(UTC).date()
 
     def exposes(self, event: Seen) -> bool:
         """Whether this event is an exposure of the current phase, before the stop."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ _CHANGE = f"""
 insert into experiments_unittotals (id, {_COLUMNS}) select id, {_COLUMNS} from experiments_totals_staged
 on conflict (experiment_id, unit) do update set {_SET}
 """  # noqa: S608
+CHUNK = 5000
 NULL = r"\N"
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
@@ -44,6 +45,14 @@ def of_units(units: Iterable[str]) -> list[Totals]:
 def later_than(experiment_id: int, at: datetime) -> list[Totals]:
     """The units of an experiment of which something later than this was taken into account."""
     return _read("experiment_id = %s and last_event_at > %s", [experiment_id, at])
+
+
+def of_experiment(experiment_id: int) -> Iterator[Totals]:
+    """What is counted of every unit of an experiment, read as it is needed. In a transaction."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(f"{_READ} experiment_id = %s", [experiment_id])
+        while rows := cursor.fetchmany(CHUNK):
+            yield from map(_made, rows)
 
 
 def write(*, new: Sequence[Totals], changed: Sequence[Totals], gone: Sequence[Totals]) -> None:
@@ -65,11 +74,14 @@ def write(*, new: Sequence[Totals], changed: Sequence[Totals], gone: Sequence[To
 def _read(where: str, parameters: list[Any]) -> list[Totals]:
     with connection.cursor() as cursor:
         cursor.execute(f"{_READ} {where}", parameters)
-        found = [Totals(*row) for row in cursor.fetchall()]
-    for totals in found:
-        # JSON comes as text from a plain cursor.
-        totals.slices = json.loads(str(totals.slices))
-    return found
+        return list(map(_made, cursor.fetchall()))
+
+
+def _made(row: tuple[Any, ...]) -> Totals:
+    totals = Totals(*row)
+    # JSON comes as text from a plain cursor.
+    totals.slices = json.loads(str(totals.slices))
+    return totals
 
 
 def _copy(cursor: Any, command: str, lines: Iterable[str]) -> None:
