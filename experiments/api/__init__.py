@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ninja import Router
 
-from experiments.api import deciding, events, results
+from experiments.api import deciding, events, identities, results
 
 router = Router(tags=["experiments"])
 router.add_router("", deciding.router)
 router.add_router("", events.router)
+router.add_router("", identities.router)
 router.add_router("", results.router)

@@ -224,14 +224,13 @@ def test_a_field_that_cannot_be_used(api: Api, change: dict[str, Any], field: st
 
 
 @pytest.mark.parametrize(
-    ("at", "message"),
-    [
-        (later(86_400 + 60), "lies more than a day ahead."),
-        (later(-400 * 86_400 - 60), "lies more than 400 days back."),
-    ],
+    ("seconds", "message"),
+    [(86_400 + 60, "lies more than a day ahead."), (-400 * 86_400 - 60, "lies more than 400 days back.")],
 )
-def test_a_time_out_of_the_window(api: Api, at: datetime, message: str) -> None:
-    assert refused(api.post("/events", click(occurred_at=at.isoformat())), 422, "occurred_at") == message
+def test_a_time_out_of_the_window(api: Api, seconds: int, message: str) -> None:
+    # Not made when the tests are collected: that may be minutes ago.
+    at = later(seconds).isoformat()
+    assert refused(api.post("/events", click(occurred_at=at)), 422, "occurred_at") == message
 
 
 def test_the_edges_of_the_window_are_taken_and_their_days_made(api: Api) -> None:
@@ -271,7 +270,11 @@ def test_a_body_that_cannot_be_used(api: Api, body: bytes, status: int, field: s
     refused(api.post("/events", body), status, field)
 
 
-@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"{}")[:-4], gzip.compress(b"{}") + b"rest"])
+@pytest.mark.parametrize(
+    "body",
+    [b"plain", gzip.compress(b"{}", mtime=0)[:-4], gzip.compress(b"{}", mtime=0) + b"rest"],
+    ids=["plain", "cut_off", "with_a_rest"],
+)
 def test_a_body_that_is_not_the_gzip_it_says(api: Api, body: bytes) -> None:
     refused(api.post("/events", body, **{"Content-Encoding": "gzip"}), 400, "body")
 

@@ -10,7 +10,7 @@ import pytest
 
 from experiments import schemas
 from experiments.models import Event, EventKind
-from experiments.schemas import events
+from experiments.schemas import events, properties
 from experiments.services.counting import CLOCK_SLACK
 from tests.experiments.shop import Api, running
 
@@ -34,12 +34,12 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"at most {events.MOST_BEHIND.days} days back" in GUIDE
     assert events.MOST_AHEAD.days == 1
     assert "one day ahead" in GUIDE
-    assert f"at most {events.MOST_PROPERTY_BYTES:,} bytes" in GUIDE
+    assert f"at most {properties.MOST_PROPERTY_BYTES:,} bytes" in GUIDE
     assert f"over {schemas.MAX_EVENTS:,} events" in GUIDE
     assert f"up to {schemas.MAX_UNITS:,} units" in GUIDE
     assert CLOCK_SLACK.total_seconds() == 3600
     assert "one hour before" in GUIDE
-    assert events.MOST_PROPERTY_DEPTH == 5
+    assert properties.MOST_PROPERTY_DEPTH == 5
     assert "five levels" in GUIDE
 
 
