@@ -47,11 +47,12 @@ def page(client: Any, experiment: Any, **headers: str) -> Callable[[], None]:
 
 def analysis(experiment: Any) -> Callable[[], None]:
     """Read the inputs and compute every figure anew; nothing is stored, so that each round does the same."""
+    from experiments.analysis import analyse_arms
     from experiments.services import analyses
 
     def compute() -> None:
         settings, arms = analyses.inputs(experiment)
-        analyses.analyse_arms(arms, settings=settings)
+        analyse_arms(arms, settings=settings)
 
     return compute
 
@@ -66,7 +67,8 @@ def draw(experiment: Any) -> None:
 
 def in_turn(small: Callable[[], None], large: Callable[[], None]) -> tuple[list[float], list[float]]:
     """Seconds of either, asked for by turns after one request to warm up."""
-    small(), large()
+    small()
+    large()
     pairs = [(timed(small, times=1)[0], timed(large, times=1)[0]) for _ in range(ROUNDS)]
     return [first for first, _ in pairs], [second for _, second in pairs]
 
@@ -87,15 +89,17 @@ def main() -> int:
     with private_platform(durable=False):
         print(describe("django", "numpy", "scipy"))
         few, many = seed("few", SMALL), seed("many", units)
-        draw(few), draw(many)
+        draw(few)
+        draw(many)
         client = analyst()
         print(f"at {SMALL:,} and at {units:,} units, {ROUNDS} rounds by turns, median (least to most)")
         worst = 0.0
-        for name, of in (
-            ("the page", lambda one: page(client, one)),
-            ("its panel", lambda one: page(client, one, **{"HX-Request": "true"})),
-            ("the analysis", analysis),
-        ):
+        readings: dict[str, Callable[[Any], Callable[[], None]]] = {
+            "the page": lambda one: page(client, one),
+            "its panel": lambda one: page(client, one, **{"HX-Request": "true"}),
+            "the analysis": analysis,
+        }
+        for name, of in readings.items():
             small, large = in_turn(of(few), of(many))
             found = ratio(large, small)
             worst = max(worst, found)

@@ -14,6 +14,8 @@ from scipy import special
 from experiments.assignment import AssignmentPlan, Namespace, assign, assign_many
 from experiments.growthbook import Context, run_experiment
 from experiments.stats import (
+    bandits,
+    batched,
     contrasts,
     margins,
     means,
@@ -23,14 +25,13 @@ from experiments.stats import (
     proportions,
     sample_ratio,
     sequences,
-    stratified,
 )
 from experiments.stats.crossings import exits
 from experiments.stats.group_sequential import GroupSequential, spending_boundaries
 from experiments.stats.inference import Effect, Normal, Reading, conclude
 from experiments.stats.moments import Moments
 from experiments.stats.proportions import Counts
-from experiments.stats.results import ArmEstimate, Comparison
+from experiments.stats.results import ArmEstimate, Comparison, Direction
 
 
 def ever_beyond(bounds: list[float] | tuple[float, ...], *, drift: float = 0.0) -> float:
@@ -108,6 +109,26 @@ def test_b_an_arm_of_weight_zero_gives_no_degree_of_freedom() -> None:
     ours = sample_ratio.chi_square(observed, weights)
     assert (theirs, ours.p_value) == pytest.approx((0.135335, 0.045500), abs=5e-7)
     assert ours.degrees_of_freedom == 1
+
+
+# --- c. gbstats takes the wrong two where a small value is the good one ----------------------------------------------
+def gbstats_top_two(draws: np.ndarray, *, inverse: bool) -> list[float]:
+    """Half of how often each arm is among a draw's two best: of the sorted columns 1 and 2, where 0 and 1 belong."""
+    order = draws.argsort(axis=1)
+    best = order[:, 1:3] if inverse else order[:, -2:]
+    return [float((best == arm).mean()) for arm in range(draws.shape[1])]
+
+
+def test_c_the_best_arm_is_shown_also_where_less_is_better() -> None:
+    means, spreads = [0.0, 1.0, 2.0], [0.01, 0.01, 0.01]
+    draws = np.random.Generator(np.random.PCG64(1)).normal(means, spreads, (1_000, 3))
+    assert gbstats_top_two(draws, inverse=True) == [0.0, 0.5, 0.5]
+    sides: tuple[tuple[Direction, int], ...] = (("decrease", 0), ("increase", 2))
+    for direction, best in sides:
+        shares = bandits.thompson_shares(means, spreads, method="top_two", direction=direction)
+        assert shares[best] == pytest.approx(0.5, abs=1e-9)
+        plain = bandits.thompson_shares(means, spreads, direction=direction)
+        assert plain[best] == pytest.approx(1.0, abs=1e-12)
 
 
 # --- d. Statsig's mixing variance is recomputed at every look --------------------------------------------------------
@@ -242,7 +263,9 @@ def test_j_a_better_season_is_not_a_better_arm() -> None:
     control = {"1": orders(10_000, 0.10), "2": orders(2_000, 0.20)}
     treatment = {"1": orders(10_000, 0.10), "2": orders(18_000, 0.20)}
     theirs = means.welch(control["1"] + control["2"], treatment["1"] + treatment["2"], "y")
-    ours = stratified.compare_stratified(control, treatment, "y")
+    ours = conclude(
+        batched.effect([(control[one], treatment[one]) for one in control], "y"), Normal(), method="batched"
+    )
     assert theirs.lift is not None
     assert (theirs.lift.estimate, theirs.statistic) == pytest.approx((0.408163, 12.963971), abs=5e-4)
     assert theirs.chance_to_win > 1 - 1e-9
