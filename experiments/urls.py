@@ -8,6 +8,8 @@ from experiments import views
 
 pages = [
     path("", views.experiment_list, name="list"),
+    # Before the keys: an experiment whose key is "plan" is found through the API alone.
+    path("plan/", views.experiment_plan, name="plan"),
     path("<slug:key>/", views.experiment_detail, name="detail"),
     path("<slug:key>/report/", views.experiment_report, name="report"),
     re_path(r"^(?P<key>[-\w]+)/export/(?P<name>json|csv|parquet|notebook)/$", views.experiment_export, name="export"),

@@ -1,5 +1,6 @@
 """Pages of experiments: results of those that run or ran, and the plan of those to come."""
 
+from experiments.views.planning import experiment_plan
 from experiments.views.results import (
     experiment_detail,
     experiment_export,
@@ -13,5 +14,6 @@ __all__ = [
     "experiment_export",
     "experiment_list",
     "experiment_move",
+    "experiment_plan",
     "experiment_report",
 ]
