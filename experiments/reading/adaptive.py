@@ -17,6 +17,7 @@ from experiments.reading.settings import AnalysisSettings, ArmData, Metric
 from experiments.reading.shapes import bounds
 from experiments.stats import batched, metrics, sequences
 from experiments.stats.inference import Reading, Reference
+from experiments.stats.moments import Moments
 from experiments.stats.results import Interval
 
 METHOD = "adaptive_sequence"
@@ -51,8 +52,8 @@ def expected_weights(active: Sequence[ArmData]) -> list[float]:
     """How many units each arm should have, relative to the others: its weight, or what its batches gave it."""
     if not any(arm.batches for arm in active):
         return [arm.weight for arm in active]
-    sizes = _batch_units(active)
-    expected = [math.fsum(sizes[one.number] * one.propensity for one in arm.batches) for arm in active]
+    sizes, shares = _batch_units(active), _shares(active)
+    expected = [math.fsum(sizes[number] * shares[number][place] for number in sizes) for place in range(len(active))]
     return expected if math.fsum(expected) > 0 else [arm.weight for arm in active]
 
 
@@ -61,13 +62,24 @@ def estimators(settings: AnalysisSettings, metric: Metric, active: Sequence[ArmD
     definition = metric.definition
     if definition.denominator is not None:
         return []
-    sizes = _batch_units(active)
-    return [_estimates(settings, definition.numerator, arm, sizes) for arm in active]
+    column = definition.numerator
+    return [_estimates(settings, column, arm, _seen_by(arm, place, active)) for place, arm in enumerate(active)]
 
 
-def _estimates(settings: AnalysisSettings, column: str, arm: ArmData, sizes: Counter[int]) -> dict[str, Any]:
-    mine = [batched.BatchArm(one.moments, one.propensity, sizes[one.number]) for one in arm.batches]
-    reference = _reference(settings, sum(sizes.values()))
+def _seen_by(arm: ArmData, place: int, active: Sequence[ArmData]) -> list[batched.BatchArm]:
+    """Every batch as the arm saw it, also one in which it had no unit: its units count below the line all the same."""
+    sizes, shares = _batch_units(active), _shares(active)
+    mine = {one.number: one.moments for one in arm.batches}
+    nothing = Moments.empty(arm.moments.columns)
+    return [
+        batched.BatchArm(mine.get(number, nothing), shares[number][place], sizes[number]) for number in sorted(sizes)
+    ]
+
+
+def _estimates(
+    settings: AnalysisSettings, column: str, arm: ArmData, mine: Sequence[batched.BatchArm]
+) -> dict[str, Any]:
+    reference = _reference(settings, sum(one.batch_units for one in mine))
     critical = math.inf if reference is None else reference.critical(settings.alpha)
     found = {
         "ips": batched.inverse_propensity(mine, column),
@@ -90,6 +102,23 @@ def _batch_units(active: Sequence[ArmData]) -> Counter[int]:
         for one in arm.batches:
             sizes[one.number] += one.moments.n
     return sizes
+
+
+def _shares(active: Sequence[ArmData]) -> dict[int, list[float]]:
+    """By batch, the share that each active arm had among the active ones, which a dropped arm's share is not part of.
+
+    An arm without a unit in a batch does not say its share: the arms that lack one divide what the others leave.
+    """
+    return {number: _batch_shares(number, active) for number in _batch_units(active)}
+
+
+def _batch_shares(number: int, active: Sequence[ArmData]) -> list[float]:
+    found = [next((one.propensity for one in arm.batches if one.number == number), None) for arm in active]
+    known = math.fsum(one for one in found if one is not None)
+    left = max(1 - known, 0.0) / max(found.count(None), 1)
+    shares = [left if one is None else one for one in found]
+    total = math.fsum(shares)
+    return [one / total for one in shares] if total > 0 else [0.0 for _ in shares]
 
 
 def _reference(settings: AnalysisSettings, units: int) -> Reference | None:

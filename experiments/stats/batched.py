@@ -2,9 +2,9 @@
 
 Within a batch the shares are fixed, so its arms compare fairly; between batches they follow the results, so plain
 averages are biased (an arm with early bad luck is shown less and keeps its bad average). Here each batch gives its own
-difference, and batches are combined with weights that depend on counts alone: batched least squares (Zhang, Janson and
-Murphy 2020, "Inference for Batched Bandits", NeurIPS, eq. 4), normal in the limit also where arms are alike, and right
-when the level moves from batch to batch. Beside it the estimators of off-policy evaluation, from moments.
+difference, and batches are combined with weights that give each the same variance: batched least squares (Zhang,
+Janson and Murphy 2020, "Inference for Batched Bandits", NeurIPS, eq. 4), normal in the limit also where arms are alike,
+and right when the level moves from batch to batch. Beside it the estimators of off-policy evaluation, from moments.
 """
 
 from __future__ import annotations
@@ -41,15 +41,16 @@ class Value:
 def effect(pairs: Sequence[tuple[Moments, Moments]], numerator: str, denominator: str | None = None) -> Effect:
     """Treatment against control from (control, treatment) of each batch; the arms' values share the pair's weights.
 
-    The weight of a batch is sqrt(n_c n_t / (n_c + n_t)): with it each batch adds the same variance, whatever the shares
-    were. A batch in which an arm has fewer than two units, or no denominator, is left out.
+    The weight of a batch is 1 over the standard error that its counts give: with it each batch adds the same variance,
+    whatever the shares were. An arm's spread is taken from all batches: that of one batch goes with its luck, and
+    without spreads the luck of earlier batches would tell where one arm varies more. A batch in which an arm has fewer
+    than two units, or no denominator, is left out.
     """
     sides = [tuple(arm_ratio(one, numerator, denominator) for one in pair) for pair in pairs if _both(pair)]
     known = [(control, treatment) for control, treatment in sides if _known(control) and _known(treatment)]
-    weights = np.array([math.sqrt(c.n * t.n / (c.n + t.n)) for c, t in known])
-    return Effect(
-        _combined([control for control, _ in known], weights), _combined([treatment for _, treatment in known], weights)
-    )
+    controls, treatments = [control for control, _ in known], [treatment for _, treatment in known]
+    weights = _weights(controls, treatments)
+    return Effect(_combined(controls, weights), _combined(treatments, weights))
 
 
 def arm_value(batches: Sequence[Moments], numerator: str, denominator: str | None = None) -> ArmEstimate:
@@ -116,6 +117,19 @@ def _both(pair: tuple[Moments, Moments]) -> bool:
 
 def _known(estimate: ArmEstimate) -> bool:
     return math.isfinite(estimate.value) and math.isfinite(estimate.standard_error)
+
+
+def _weights(controls: Sequence[ArmEstimate], treatments: Sequence[ArmEstimate]) -> np.ndarray:
+    spreads = (_unit_variance(controls), _unit_variance(treatments))
+    # Where nobody varies there is no test, and any weights that counts give will do.
+    before, after = spreads if sum(spreads) > 0 else (1.0, 1.0)
+    return np.array([1 / math.sqrt(before / c.n + after / t.n) for c, t in zip(controls, treatments, strict=True)])
+
+
+def _unit_variance(batches: Sequence[ArmEstimate]) -> float:
+    """The variance of one unit within batches, pooled over them."""
+    freedom = sum(one.n - 1 for one in batches)
+    return math.fsum((one.n - 1) * one.n * one.variance for one in batches) / freedom if freedom else 0.0
 
 
 def _combined(estimates: Sequence[ArmEstimate], weights: np.ndarray) -> ArmEstimate:

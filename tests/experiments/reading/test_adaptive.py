@@ -89,3 +89,25 @@ def test_before_the_first_batch_nothing_is_said() -> None:
 def test_at_its_end_it_is_still_read_by_the_sequence() -> None:
     found = goal(analyse_arms([CONTROL, SAME], settings=replace(SETTINGS, mode="final")))
     assert found["comparisons"][0]["method"] == "adaptive_sequence"
+
+
+def test_the_share_of_a_dropped_arm_breaks_no_split_and_inflates_no_estimate() -> None:
+    """Shares of 50, 25 and 25 %, then 20 and 80 % once the third arm is dropped; units came exactly so."""
+    control = adaptive_arm("a", (0.5, 500, 0.1), (0.2, 200, 0.1))
+    kept = adaptive_arm("b", (0.25, 250, 0.1), (0.8, 800, 0.1))
+    gone = replace(adaptive_arm("c", (0.25, 250, 0.1)), dropped=True)
+    found = analyse_arms([control, kept, gone], settings=SETTINGS)
+    assert not found["sample_ratio"]["flagged"]
+    assert [one["expected"] for one in found["sample_ratio"]["arms"]] == pytest.approx([700.0, 1050.0])
+    for one in goal(found)["estimators"]:
+        assert one["ips"]["estimate"] == pytest.approx(0.1)
+
+
+def test_an_arm_that_was_lost_in_a_batch_is_missed_there() -> None:
+    lost = replace(SAME, batches=SAME.batches[:1], moments=SAME.batches[0].moments)
+    found = analyse_arms([CONTROL, lost], settings=replace(SETTINGS, mode="final"))
+    # The second batch has the control's 200 units alone, of which 160 should have been the other arm's.
+    assert [one["expected"] for one in found["sample_ratio"]["arms"]] == pytest.approx([540.0, 660.0])
+    assert found["sample_ratio"]["flagged"]
+    # 50 buyers of the first batch at a share of one half, over the 1,200 units of both batches.
+    assert goal(found)["estimators"][1]["ips"]["estimate"] == pytest.approx(50 / 0.5 / 1200)
