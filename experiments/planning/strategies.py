@@ -153,12 +153,14 @@ def _shares(world: _World, units: Floats, sums: Floats, random: np.random.Genera
     winners = (world.sign() * draws).argmax(axis=2)
     arms = means.shape[1]
     wanted = np.stack([(winners == arm).mean(axis=0) for arm in range(arms)], axis=1)
-    return FLOOR + (1 - arms * FLOOR) * wanted
+    shares: Floats = FLOOR + (1 - arms * FLOOR) * wanted
+    return shares
 
 
 def _best_believed(world: _World, units: Floats, sums: Floats) -> Ints:
     means, _ = world.believed(units, sums)
-    return (world.sign() * means).argmax(axis=1)
+    best: Ints = (world.sign() * means).argmax(axis=1)
+    return best
 
 
 def _of(table: Floats, chosen: Ints) -> Floats:

@@ -45,7 +45,7 @@ def units_a_day(experiment: Experiment) -> float | None:
     )
     if seen["first"] is None:
         return None
-    days = max((seen["last"] - seen["first"]).total_seconds() / 86_400, 1.0)
+    days: float = max((seen["last"] - seen["first"]).total_seconds() / 86_400, 1.0)
     return units_so_far(experiment) / days
 
 

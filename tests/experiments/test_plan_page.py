@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from core import errors
+from experiments.models import Experiment
 from experiments.services import planning
 from tests import people
 from tests.experiments import shop
@@ -69,7 +70,7 @@ def test_history_gives_baseline_variance_and_arrivals() -> None:
 
 def test_days_left_at_the_present_pace() -> None:
     played()
-    experiment = shop.Experiment.objects.get(key="welcome")
+    experiment = Experiment.objects.get(key="welcome")
     found = planning.days_left(experiment)
     assert (found.days, found.daily_units) == (1, 240)
     assert found.power is not None
