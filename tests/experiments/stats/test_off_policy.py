@@ -111,3 +111,19 @@ def test_a_real_log_of_random_decisions_prices_its_own_policy() -> None:
     assert off_policy.self_normalised(half).estimate == pytest.approx(on_policy, rel=1e-9)
     assert on_policy in off_policy.inverse_propensity(half).interval()
     assert half.effective_rounds == pytest.approx(float((items < count // 2).sum()))
+
+
+def test_each_item_of_a_real_log_is_worth_what_it_had() -> None:
+    """A policy that shows one item always: IPS and SNIPS have the item's own mean within their intervals."""
+    with gzip.open(shared_path("data", "obd", "random_women.csv.gz"), "rt", encoding="utf-8", newline="") as lines:
+        rows = [
+            (int(row["item_id"]), float(row["click"]), float(row["propensity_score"])) for row in csv.DictReader(lines)
+        ]
+    items, clicks, propensities = (np.array(column) for column in zip(*rows, strict=True))
+    for item in np.unique(items):
+        # Two actions, this item and any other, keep the table small.
+        other = (items != item).astype(np.int64)
+        log = Logged(other, clicks, propensities, np.tile([1.0, 0.0], (len(rows), 1)))
+        mean = float(clicks[items == item].mean())
+        assert off_policy.self_normalised(log).estimate == pytest.approx(mean, rel=1e-9, abs=1e-15)
+        assert mean in off_policy.inverse_propensity(log).interval()
