@@ -140,3 +140,22 @@ def test_a_fault_of_one_browser_is_found_within_it(running: bool) -> None:
     assert found["safari"].p_value == pytest.approx(3 * alone.p_value)
     assert found["safari"].p_value < whole.p_value
     assert sample_ratio.by_value({}, (1, 1), running=running) == {}
+
+
+def test_glaring_faults_among_few_units_and_small_ones_among_many_are_both_found() -> None:
+    # Chi-square puts the first at 4e-16; the prior for shifts of a percent alone has p = 0.009.
+    assert sample_ratio.sequential([1000, 667], [0.5, 0.5]).mismatch
+    assert not sample_ratio.sequential([1000, 667], [0.5, 0.5], concentration=10_000).mismatch
+    assert sample_ratio.sequential([700, 500], [0.5, 0.5]).mismatch
+    assert sample_ratio.sequential([821_588, 815_482], [0.5, 0.5]).p_value < 0.02
+    assert not sample_ratio.sequential([5010, 4990], [0.5, 0.5]).mismatch
+
+
+def test_the_mixture_cries_wolf_at_most_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(4)
+    flagged = 0
+    for _ in range(2000):
+        new = rng.multinomial(200, [0.5, 0.5], 30)
+        flagged += sample_ratio.sequential_path(new.tolist(), [0.5, 0.5])[-1].p_value < 0.05
+    # At 5 % over 30 looks; three standard errors are 1.5 points.
+    assert flagged / 2000 <= 0.05
