@@ -10,25 +10,40 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from core import errors
-from experiments import charts, queries
+from experiments import charts, queries, services
 from experiments.exporting.files import FORMATS, Export
 from experiments.models import Analysis, Experiment
 
 # The tone of a verdict's card.
-TONES = {"ship": "good", "keep": "quiet", "keep_running": "live", "cannot_tell": "warn", "invalid": "bad"}
+TONES = {
+    "ship": "good",
+    "keep": "quiet",
+    "roll_back": "bad",
+    "keep_running": "live",
+    "cannot_tell": "warn",
+    "invalid": "bad",
+}
 STYLES = Path("static/copylift/app.css")
 
 
-def context(experiment: Experiment) -> dict[str, Any]:
-    """What the result templates need: the experiment, its arms, the newest analysis and the results by arm."""
+def context(experiment: Experiment, *, with_bots: bool = False) -> dict[str, Any]:
+    """What the result templates need: the experiment, its arms, the newest analysis and the results by arm.
+
+    `with_bots` reads the stored moments once more with the units that are marked as bots; nothing is stored of that.
+    """
     analysis = queries.latest_analysis(experiment)
     arms = list(experiment.arms.all())
+    shown = None
+    if analysis is not None:
+        shown = table(services.second_reading(experiment) if with_bots else analysis.results)
     return {
         "experiment": experiment,
         "arms": arms,
         "has_texts": any(arm.content.get("headline") or arm.content.get("body") for arm in arms),
         "analysis": analysis,
-        "results": table(analysis) if analysis else None,
+        "results": shown,
+        "details": _details(analysis) if analysis else None,
+        "with_bots": with_bots,
         "tone": TONES.get(analysis.verdict, "quiet") if analysis else "quiet",
         "lacks_chart": lacks_chart(analysis),
     }
@@ -39,19 +54,31 @@ def lacks_chart(analysis: Analysis | None) -> bool:
     return analysis is not None and not analysis.chart_svg and bool(charts.rows(analysis.results))
 
 
-def table(analysis: Analysis) -> dict[str, Any]:
+def table(results: dict[str, Any]) -> dict[str, Any]:
     """The results with each comparison joined to its arm: rows of a table, control first."""
-    results = analysis.results
     names = charts.distinct_names(results["arms"])
     return {
         **results,
         "as_of": datetime.fromisoformat(results["as_of"]) if results.get("as_of") else None,
         "metrics": [metric | {"rows": _rows(metric, names)} for metric in results["metrics"]],
         "roi": [entry | {"name": names[entry["arm"]]} for entry in results.get("roi", [])],
+        "guardrails": [entry | {"name": names[entry["arm"]]} for entry in results.get("guardrails", [])],
         "sample_ratio": {
             **results["sample_ratio"],
             "arms": [entry | {"name": names[entry["key"]]} for entry in results["sample_ratio"]["arms"]],
         },
+    }
+
+
+def _details(analysis: Analysis) -> dict[str, Any] | None:
+    """The details with each slice's arm by its name; the checks that are not well come first."""
+    if analysis.details is None:
+        return None
+    names = charts.distinct_names(analysis.results["arms"])
+    order = {"fail": 0, "warn": 1, "unknown": 2, "ok": 3}
+    return {
+        "health": sorted(analysis.details["health"], key=lambda one: order[one["status"]]),
+        "slices": [one | {"name": names[one["arm"]]} for one in analysis.details["slices"]],
     }
 
 

@@ -36,7 +36,7 @@ def fold_events() -> int:
 
 @shared_task(name="experiments.refresh_analyses", ignore_result=True)
 def refresh_analyses() -> int:
-    """Analyse every live experiment whose moments changed, act on what guards it, and draw its chart.
+    """Analyse every live experiment whose moments changed, act on what guards it, make its details, draw its chart.
 
     Returns how many charts were drawn. One experiment that cannot be analysed does not keep the others waiting.
     """
@@ -51,6 +51,7 @@ def _refresh(experiment: Experiment) -> bool:
         logger.warning("experiment %s cannot be analysed: %s", experiment.key, problem)
         return False
     services.guard(experiment, analysis)
+    services.make_details(analysis)
     return draw_chart(analysis)
 
 
@@ -88,7 +89,10 @@ def keep_partitions() -> dict[str, Any]:
 def draw_missing_chart(analysis_id: int) -> bool:
     """Draw one analysis' chart: an import of thousands of experiments draws only those that are looked at."""
     analysis = Analysis.objects.filter(pk=analysis_id).first()
-    return analysis is not None and draw_chart(analysis)
+    if analysis is None:
+        return False
+    services.make_details(analysis)
+    return draw_chart(analysis)
 
 
 def draw_chart(analysis: Analysis) -> bool:

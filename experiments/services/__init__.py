@@ -1,8 +1,9 @@
 """Writes of experiments: the experiment itself, ingest, fold, analysis. Import the names from here."""
 
 from experiments.services.allocation import BatchEvidence, Evidence, update_allocation
-from experiments.services.analyses import analyse
+from experiments.services.analyses import analyse, second_reading
 from experiments.services.auditing import audit_moments, recompute
+from experiments.services.details import make_details
 from experiments.services.experiments import (
     ArmInput,
     create_experiment,
@@ -43,11 +44,13 @@ __all__ = [
     "ingest",
     "keep_partitions",
     "learn_priors",
+    "make_details",
     "pause_experiment",
     "raise_coverage",
     "recompute",
     "resume_experiment",
     "retain",
+    "second_reading",
     "set_forced_arms",
     "start_experiment",
     "start_phase",

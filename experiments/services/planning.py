@@ -20,6 +20,9 @@ from experiments.stats.metrics import MetricDefinition
 from experiments.stats.ratios import arm_ratio
 from experiments.stats.shrinkage import Prior
 
+# The median size of a normal effect, in its standard deviations: half of all tests have a smaller one.
+TYPICAL = 0.6744897501960817
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -118,6 +121,16 @@ def days_left(experiment: Experiment) -> Remaining:
     return Remaining(days, on, daily, _power_now(experiment, so_far))
 
 
+def power_at_plan(experiment: Experiment) -> tuple[float | None, float]:
+    """The chance to find a typical lift of the goal's prior once the plan is full, and that lift (a share).
+
+    The chance is None without a plan, or before the control has a value.
+    """
+    lift = math.expm1(TYPICAL * prior_for(experiment.goal_metric, experiment).spread)
+    planned = experiment.planned_units
+    return (None if planned is None else _power_now(experiment, planned)), lift
+
+
 def _measured(row: ArmMoments, metric: str) -> tuple[MetricDefinition, float, float] | None:
     shown = next((one for one in metrics_of(row.arm.experiment) if one.key == metric), None)
     if shown is None:
@@ -148,7 +161,7 @@ def _power_now(experiment: Experiment, units: int) -> float | None:
     if found is None or units < 1 or arms < 2:
         return None
     prior = prior_for(experiment.goal_metric, experiment)
-    change = found[1] * math.expm1(0.6744897501960817 * prior.spread)
+    change = found[1] * math.expm1(TYPICAL * prior.spread)
     design = powers.Design(alpha=experiment.alpha, comparisons=arms - 1)
     return powers.power(contrasts.mean(change, math.sqrt(found[2])), units / arms, design=design)
 

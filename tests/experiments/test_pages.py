@@ -48,7 +48,7 @@ def test_a_running_result_says_its_verdict_and_asks_for_itself_again(client: Cli
     assert "Conversion" in text
     assert "40 shoppers" in " ".join(text.split())
     assert 'hx-trigger="every 3s"' in text
-    assert "intervals hold at every look" in text
+    assert "look 1 of 25, the next at 80 shoppers" in " ".join(text.split())
     assert "<svg" in text
 
 
@@ -65,7 +65,7 @@ def test_a_stopped_result_is_final_and_rests(client: Client) -> None:
     client.post(reverse("experiments:move", args=["welcome", "stop"]))
     tasks.refresh_analyses()
     text = page(client, "detail", "welcome")
-    assert "final figures, one look" in text
+    assert "look 1 of 25" in " ".join(text.split())
     assert "hx-trigger" not in text
 
 
