@@ -13,6 +13,7 @@ import numpy as np
 
 from experiments.stats import balance, contingency, sample_ratio
 from experiments.stats.moments import Moments
+from experiments.wording import percent
 
 Status = Literal["ok", "warn", "fail", "unknown"]
 
@@ -80,10 +81,12 @@ def two_arms(units: int, in_two: int) -> Check:
     numbers = {"units": in_two, "share": share}
     if share >= TWO_ARMS_FAIL:
         return Check(
-            "two_arms", "fail", f"{share:.1%} of shoppers saw more than one arm: assignment is broken.", numbers
+            "two_arms", "fail", f"{percent(share)} of shoppers saw more than one arm: assignment is broken.", numbers
         )
     if share >= TWO_ARMS_WARN:
-        sentence = f"{share:.1%} of shoppers saw more than one arm; they count for none. Is their name kept at login?"
+        sentence = (
+            f"{percent(share)} of shoppers saw more than one arm; they count for none. Is their name kept at login?"
+        )
         return Check("two_arms", "warn", sentence, numbers)
     return Check("two_arms", "ok", "Hardly anybody saw more than one arm.", numbers)
 
@@ -99,7 +102,7 @@ def bots(marked: Sequence[int], unmarked: Sequence[int]) -> Check:
     if p_value < BOTS_ALPHA:
         sentence = "Bots are not alike in all arms: one arm draws them, or the marks are wrong."
         return Check("bots", "warn", sentence, numbers)
-    return Check("bots", "ok", f"{numbers['share']:.1%} are marked as bots, in all arms alike.", numbers)
+    return Check("bots", "ok", f"{percent(numbers['share'])} are marked as bots, in all arms alike.", numbers)
 
 
 def freshness(hours_since_event: float | None, *, running: bool) -> Check:
@@ -119,12 +122,10 @@ def power(chance: float | None, lift: float) -> Check:
     numbers = {"power": chance, "lift": lift}
     if chance is None:
         return Check("power", "unknown", "Without a plan nothing can be said of its power.", numbers)
+    found = f"A typical lift ({percent(lift)}) would be found with a chance of"
     if chance < LOW_POWER:
-        sentence = (
-            f"A typical lift ({lift:.1%}) would be found with a chance of only {chance:.0%}: plan for more shoppers."
-        )
-        return Check("power", "warn", sentence, numbers)
-    return Check("power", "ok", f"A typical lift ({lift:.1%}) would be found with a chance of {chance:.0%}.", numbers)
+        return Check("power", "warn", f"{found} only {percent(chance, 0)}: plan for more shoppers.", numbers)
+    return Check("power", "ok", f"{found} {percent(chance, 0)}.", numbers)
 
 
 def alike_before(arms: Sequence[Moments]) -> Check:

@@ -58,7 +58,7 @@ def test_freshness() -> None:
 def test_power() -> None:
     assert health.power(None, 0.05).status == "unknown"
     assert health.power(0.2, 0.05).sentence == (
-        "A typical lift (5.0%) would be found with a chance of only 20%: plan for more shoppers."
+        "A typical lift (5.0 %) would be found with a chance of only 20 %: plan for more shoppers."
     )
     assert health.power(0.8, 0.05).status == "ok"
 
