@@ -78,6 +78,7 @@ def _details(analysis: Analysis) -> dict[str, Any] | None:
     order = {"fail": 0, "warn": 1, "unknown": 2, "ok": 3}
     return {
         "health": sorted(analysis.details["health"], key=lambda one: order[one["status"]]),
+        "days_left": analysis.details.get("days_left"),
         "slices": [one | {"name": names[one["arm"]]} for one in analysis.details["slices"]],
     }
 

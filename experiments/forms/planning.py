@@ -9,11 +9,6 @@ from django.utils.translation import gettext_lazy as _
 
 from core import errors
 
-METRICS = [
-    ("conversion", _("Conversion")),
-    ("click_rate", _("Click rate")),
-    ("revenue_per_unit", _("Revenue per shopper")),
-]
 # Names that differ between the page and the plan.
 _FIELDS = {"share": "share_percent", "lift": "lift_percent", "variance": "deviation", "prior_spread": "metric"}
 

@@ -19,7 +19,7 @@ from experiments.models import Analysis, Arm, Experiment, Source
 from experiments.queries import slices
 from experiments.reading import adaptive
 from experiments.reading.shapes import bounds
-from experiments.services.planning import power_at_plan
+from experiments.services.planning import days_left, power_at_plan
 from experiments.stats.heterogeneity import Heterogeneity, by_slice
 from experiments.stats.metrics import MetricDefinition
 from experiments.stats.moments import Moments
@@ -41,7 +41,7 @@ def make_details(analysis: Analysis) -> bool:
 
 
 def details_of(analysis: Analysis) -> dict[str, Any]:
-    """The details, JSON-safe: `health`, `slices` and `days`."""
+    """The details, JSON-safe: `health`, `slices`, `days_left` and `days`."""
     experiment = analysis.experiment
     settings = AnalysisSettings.from_dict(analysis.settings)
     arms = [ArmData.from_dict(key, entry) for key, entry in analysis.moments.items()]
@@ -53,6 +53,7 @@ def details_of(analysis: Analysis) -> dict[str, Any]:
     return {
         "health": [one.to_dict() for one in _health(experiment, settings, active, sliced)],
         "slices": _slices(goal, active, sliced) if told and goal is not None else [],
+        "days_left": _days_left(experiment),
         "days": _days(goal, active, sliced.get("day", {})) if told and goal is not None else [],
     }
 
@@ -80,6 +81,18 @@ def _health(
         chance, lift = power_at_plan(experiment)
         checks.append(health.power(chance, lift))
     return checks
+
+
+def _days_left(experiment: Experiment) -> dict[str, Any] | None:
+    if experiment.status != Status.RUNNING or experiment.planned_units is None:
+        return None
+    found = days_left(experiment)
+    return {
+        "days": found.days,
+        "on": None if found.on is None else found.on.isoformat(),
+        "daily_units": found.daily_units,
+        "power": found.power,
+    }
 
 
 def _counts(values: Mapping[str, Mapping[str, Moments]], active: Sequence[ArmData]) -> dict[str, list[int]]:

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from django.utils import timezone
 
 from core import errors
+from experiments.lifecycle import Status
 from experiments.models import ArmMoments, Experiment
 from experiments.planning import Plan, PlanInputs, make_plan
 from experiments.queries import history
@@ -146,11 +147,18 @@ def _measured(row: ArmMoments, metric: str) -> tuple[MetricDefinition, float, fl
 
 
 def _daily(experiment: Experiment) -> float | None:
-    """New units a day: of whole days, so today is left out where there is another."""
-    by_day = history.units_by_day(experiment)
-    today = timezone.now().date().isoformat()
-    whole = [n for day, n in by_day if day != today] or [n for _, n in by_day]
-    return durations.arrival_rate(whole) if whole else history.units_a_day(experiment)
+    """New units a day: of whole days, so today is left out where there is another; a day without any counts as 0."""
+    by_day = dict(history.units_by_day(experiment))
+    if not by_day:
+        return history.units_a_day(experiment)
+    today = timezone.now().date()
+    first, last = (date.fromisoformat(choose(by_day)) for choose in (min, max))
+    if experiment.status == Status.RUNNING:
+        last = max(last, today - timedelta(days=1))
+    if last >= today > first:
+        last = today - timedelta(days=1)
+    days = [first + timedelta(days=passed) for passed in range((last - first).days + 1)]
+    return durations.arrival_rate([by_day.get(day.isoformat(), 0) for day in days])
 
 
 def _power_now(experiment: Experiment, units: int) -> float | None:

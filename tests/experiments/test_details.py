@@ -52,6 +52,8 @@ def test_slices_and_health_are_made_once() -> None:
     assert {one["code"] for one in details["health"]} >= {"shares", "two_arms", "bots", "freshness", "power"}
     assert len(details["days"]) == 1
     assert details["days"][0]["units"] == {"a": 300, "b": 300}
+    # 400 of 1,000 are missing, and 600 came today.
+    assert details["days_left"]["days"] == 1
     assert services.make_details(analysis) is False
 
 

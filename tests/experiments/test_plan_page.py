@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from core import errors
 from experiments.models import Experiment
+from experiments.queries import history
 from experiments.services import planning
 from tests import people
 from tests.experiments import shop
@@ -75,6 +78,17 @@ def test_days_left_at_the_present_pace() -> None:
     assert (found.days, found.daily_units) == (1, 240)
     assert found.power is not None
     assert 0.05 < found.power < 1
+
+
+def test_days_without_anybody_count_as_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    played()
+    today = timezone.now().date()
+    arrived = [((today - timedelta(days=back)).isoformat(), 100) for back in (6, 3, 0)]
+    monkeypatch.setattr(history, "units_by_day", lambda _: arrived)
+    # Six whole days of which two had shoppers; today is not over.
+    assert planning.days_left(Experiment.objects.get()).daily_units == pytest.approx(200 / 6)
+    Experiment.objects.update(status="stopped")
+    assert planning.days_left(Experiment.objects.get()).daily_units == pytest.approx(200 / 6)
 
 
 def test_days_left_needs_a_plan() -> None:
