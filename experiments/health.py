@@ -97,7 +97,11 @@ def bots(marked: Sequence[int], unmarked: Sequence[int]) -> Check:
     numbers: dict[str, Any] = {"marked": list(marked), "share": total / all_units if all_units else 0.0}
     if not total:
         return Check("bots", "ok", "No shopper was marked as a bot.", numbers)
-    p_value = contingency.chi_square([list(pair) for pair in zip(marked, unmarked, strict=True)]).p_value
+    # An arm that nobody has seen yet says nothing of how bots fall, and a table's test knows no empty row.
+    seen = [list(pair) for pair in zip(marked, unmarked, strict=True) if sum(pair)]
+    if len(seen) < 2 or not sum(unmarked):
+        return Check("bots", "unknown", "Too few shoppers were seen to say how bots fall on the arms.", numbers)
+    p_value = contingency.chi_square(seen).p_value
     numbers["p_value"] = p_value
     if p_value < BOTS_ALPHA:
         sentence = "Bots are not alike in all arms: one arm draws them, or the marks are wrong."

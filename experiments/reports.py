@@ -44,7 +44,7 @@ def context(experiment: Experiment, *, with_bots: bool = False) -> dict[str, Any
         "results": shown,
         "details": _details(analysis) if analysis else None,
         "with_bots": with_bots,
-        "tone": TONES.get(analysis.verdict, "quiet") if analysis else "quiet",
+        "tone": TONES.get(shown["verdict"]["code"], "quiet") if shown else "quiet",
         "lacks_chart": lacks_chart(analysis),
     }
 

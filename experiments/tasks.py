@@ -47,11 +47,12 @@ def refresh_analyses() -> int:
 def _refresh(experiment: Experiment) -> bool:
     try:
         analysis = services.analyse(experiment)
+        services.guard(experiment, analysis)
+        if not services.make_details(analysis):
+            services.refresh_health(experiment, analysis)
     except ValueError as problem:
         logger.warning("experiment %s cannot be analysed: %s", experiment.key, problem)
         return False
-    services.guard(experiment, analysis)
-    services.make_details(analysis)
     return draw_chart(analysis)
 
 

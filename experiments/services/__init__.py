@@ -3,7 +3,7 @@
 from experiments.services.allocation import BatchEvidence, Evidence, update_allocation
 from experiments.services.analyses import analyse, second_reading
 from experiments.services.auditing import audit_moments, recompute
-from experiments.services.details import make_details
+from experiments.services.details import make_details, refresh_health
 from experiments.services.experiments import (
     ArmInput,
     create_experiment,
@@ -48,6 +48,7 @@ __all__ = [
     "pause_experiment",
     "raise_coverage",
     "recompute",
+    "refresh_health",
     "resume_experiment",
     "retain",
     "second_reading",

@@ -19,6 +19,7 @@ from experiments.models import Analysis, Arm, Experiment, Source
 from experiments.queries import slices
 from experiments.reading import adaptive
 from experiments.reading.shapes import bounds
+from experiments.services.analyses import inputs
 from experiments.services.planning import days_left, power_at_plan
 from experiments.stats.heterogeneity import Heterogeneity, by_slice
 from experiments.stats.metrics import MetricDefinition
@@ -38,6 +39,22 @@ def make_details(analysis: Analysis) -> bool:
         return False
     made = details_of(analysis)
     return bool(Analysis.objects.filter(pk=analysis.pk, details__isnull=True).update(details=made))
+
+
+def refresh_health(experiment: Experiment, analysis: Analysis) -> bool:
+    """Check a running experiment's health by its moments as they are: a fault between two looks, or events that have
+    stopped, must not wait for the next analysis. True where something changed. Nothing of the outcome is in it.
+    """
+    if analysis.details is None or experiment.status != Status.RUNNING:
+        return False
+    settings, arms = inputs(experiment)
+    active = [arm for arm in arms if not arm.dropped]
+    found = [one.to_dict() for one in _health(experiment, settings, active, slices.by_dimension(experiment))]
+    if found == analysis.details["health"]:
+        return False
+    analysis.details = {**analysis.details, "health": found}
+    analysis.save(update_fields=["details"])
+    return True
 
 
 def details_of(analysis: Analysis) -> dict[str, Any]:
@@ -103,11 +120,13 @@ def _counts(values: Mapping[str, Mapping[str, Moments]], active: Sequence[ArmDat
 
 def _hours_since_event(experiment: Experiment) -> float | None:
     newest = Arm.objects.filter(experiment=experiment).aggregate(at=Max("moments__last_event_at"))["at"]
-    return None if newest is None else max((timezone.now() - newest).total_seconds() / 3600, 0.0)
+    return None if newest is None else float(max(round((timezone.now() - newest).total_seconds() / 3600), 0))
 
 
 # --- slices -----------------------------------------------------------------------------------------------------------
 def _slices(goal: MetricDefinition, active: Sequence[ArmData], sliced: Sliced) -> list[dict[str, Any]]:
+    if not active:
+        return []
     control, *others = _control_first(active)
     found = []
     for dimension, values in sliced.items():

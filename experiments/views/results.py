@@ -36,7 +36,7 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
 def experiment_detail(request: HttpRequest, key: str) -> HttpResponse:
     """One result: the verdict first. While it runs the panel asks for itself again every few seconds."""
     experiment = find(key)
-    context = reports.context(experiment, with_bots="bots" in request.GET)
+    context = reports.context(experiment, with_bots=request.GET.get("bots") == "1")
     if context["lacks_chart"]:
         ask_for_chart(context["analysis"].pk)
     if request.headers.get("HX-Request"):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from experiments import services, tasks
-from experiments.models import Analysis
+from experiments import reports, services, tasks
+from experiments.models import Analysis, ArmMoments
 from tests import people
-from tests.experiments.shop import event, exposure, fold, running, send
+from tests.experiments.shop import event, exposure, fold, now, running, send
 
 pytestmark = pytest.mark.django_db
 
@@ -95,3 +97,50 @@ def test_the_page_shows_slices_guardrails_looks_and_both_readings(client: Client
     both = client.get(address, {"bots": "1"}).content.decode()
     assert "640 shoppers" in " ".join(both.split())
     assert "without bots" in both
+
+
+def test_a_bot_before_the_first_shopper_keeps_no_other_experiment_waiting() -> None:
+    running()
+    running("other")
+    send(exposure("bot", "a", is_bot=True), exposure("u-1", "a", "other"), exposure("u-2", "b", "other"))
+    fold()
+    tasks.refresh_analyses()
+    assert {one.experiment.key for one in Analysis.objects.filter(details__isnull=False)} == {"welcome", "other"}
+
+
+def test_the_tone_of_the_verdict_is_of_the_reading_that_is_shown() -> None:
+    experiment = running(planned_units=1000, planned_looks=2)
+    visit(600)
+    send(*(exposure(f"bot-{number}", "a", is_bot=True) for number in range(600)))
+    fold()
+    tasks.refresh_analyses()
+    shown = reports.context(experiment, with_bots=True)
+    assert (shown["results"]["verdict"]["code"], shown["tone"]) == ("invalid", "bad")
+
+
+def test_health_follows_the_moments_between_looks_and_the_clock() -> None:
+    running(planned_units=10_000, planned_looks=50)
+    visit(600)
+    tasks.refresh_analyses()
+    first = newest()
+    assert first.look == 3
+    # Nothing but arm a, and no look is due.
+    send(*(exposure(f"late-{number}", "a") for number in range(190)))
+    fold()
+    tasks.refresh_analyses()
+    assert newest() == first
+    health = {one["code"]: one for one in (newest().details or {})["health"]}
+    assert health["shares"]["status"] == "fail"
+    ArmMoments.objects.update(last_event_at=now() - timedelta(hours=60))
+    tasks.refresh_analyses()
+    health = {one["code"]: one for one in (newest().details or {})["health"]}
+    assert health["freshness"]["sentence"] == "The newest event is 60 hours old: has the shop stopped sending?"
+
+
+def test_one_bot_before_anybody_else_keeps_no_experiment_waiting() -> None:
+    running("first")
+    running("second")
+    send(exposure("bot", "a", "first", is_bot=True), exposure("u-1", "a", "second"))
+    fold()
+    tasks.refresh_analyses()
+    assert Analysis.objects.filter(details__isnull=False).count() == 2

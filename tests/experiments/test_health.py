@@ -48,6 +48,19 @@ def test_bots_in_one_arm_only() -> None:
     assert health.bots([10, 100], [1000, 1000]).status == "warn"
 
 
+@pytest.mark.parametrize(
+    ("marked", "unmarked", "status"),
+    [
+        ([1, 0], [0, 0], "unknown"),
+        ([5, 0], [100, 0], "unknown"),
+        ([2, 2], [0, 0], "unknown"),
+        ([3, 0, 0], [50, 60, 0], "ok"),
+    ],
+)
+def test_bots_before_every_arm_was_seen(marked: list[int], unmarked: list[int], status: str) -> None:
+    assert health.bots(marked, unmarked).status == status
+
+
 def test_freshness() -> None:
     assert health.freshness(1.0, running=True).status == "ok"
     assert health.freshness(30.0, running=True).status == "warn"
