@@ -1,4 +1,4 @@
-"""Which arm to show more: chances to be best, Thompson's and top-two shares, and two classical scores.
+"""Which arm to show more: Thompson's and top-two shares, and two classical scores.
 
 Chances are computed and not sampled: the same evidence gives the same shares, and a share is a propensity that is known
 exactly. What is good (`direction`) is settled once, by turning the scale.
@@ -7,68 +7,18 @@ exactly. What is good (`direction`) is settled once, by turning the scale.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from experiments.stats.bayes import probability_best_normal
 from experiments.stats.results import Direction
 
 Floats = npt.NDArray[np.float64]
 Method = Literal["thompson", "top_two"]
-# Nodes of the quadrature: enough for spreads that differ thirtyfold (error below 1e-9 then).
-NODES = 4000
-REACH = 8.5
-
-
-def chance_best_normal(
-    means: Sequence[float], spreads: Sequence[float], *, direction: Direction = "increase"
-) -> Floats:
-    """P(arm is best) for independent normal posteriors, by quadrature over each arm's own scale. Sums to 1.
-
-    Raises ValueError for a spread that is not positive.
-    """
-    centre, spread = np.asarray(means, dtype=np.float64), np.asarray(spreads, dtype=np.float64)
-    if not (spread > 0).all():
-        raise ValueError("spreads: one is not above 0")
-    if direction == "decrease":
-        centre = -centre
-    nodes = np.linspace(-REACH, REACH, NODES)
-    weights = np.exp(-(nodes**2) / 2)
-    return _normalised(
-        [
-            float(
-                weights
-                @ _others_below(place, len(centre), lambda one, x: special.ndtr((x - centre[one]) / spread[one]), at)
-            )
-            for place, at in enumerate(centre[:, None] + spread[:, None] * nodes)
-        ]
-    )
-
-
-def chance_best_beta(
-    successes: Sequence[float], failures: Sequence[float], *, direction: Direction = "increase"
-) -> Floats:
-    """P(arm is best) for Beta(successes, failures) posteriors: the integral of the others' distribution functions over
-    the arm's quantiles.
-    """
-    good, bad = np.asarray(successes, dtype=np.float64), np.asarray(failures, dtype=np.float64)
-    if not ((good > 0) & (bad > 0)).all():
-        raise ValueError("successes: a beta distribution needs both parameters above 0")
-    if direction == "decrease":
-        good, bad = bad, good
-    nodes = special.ndtr(np.linspace(-REACH, REACH, NODES))
-    weights = np.exp(-(np.linspace(-REACH, REACH, NODES) ** 2) / 2)
-    quantiles = special.betaincinv(good[:, None], bad[:, None], nodes)
-    return _normalised(
-        [
-            float(weights @ _others_below(place, len(good), lambda one, x: special.betainc(good[one], bad[one], x), at))
-            for place, at in enumerate(quantiles)
-        ]
-    )
 
 
 def thompson_shares(
@@ -83,7 +33,7 @@ def thompson_shares(
     "top_two" is top-two Thompson sampling (Russo 2020, Oper. Res. 68:1625, section 3.3) with beta 1/2, which gives
     about half to the arms that challenge the best one: better for finding the best arm, worse for clicks on the way.
     """
-    chances = chance_best_normal(means, spreads, direction=direction)
+    chances = probability_best_normal(means, spreads, direction=direction)
     return list(map(float, top_two(chances) if method == "top_two" else chances))
 
 
@@ -158,17 +108,3 @@ class LinearBandit:
         """theta x + alpha sqrt(x' A^-1 x), the upper end of what the arm may give in this context."""
         x = np.asarray(context, dtype=np.float64)
         return float(self.theta @ x + alpha * math.sqrt(x @ np.linalg.solve(self.precision, x)))
-
-
-def _others_below(place: int, arms: int, below: Callable[[int, Floats], Floats], at: Floats) -> Floats:
-    """The chance that all other arms are below these values."""
-    found = np.ones_like(at)
-    for other in range(arms):
-        if other != place:
-            found = found * below(other, at)
-    return found
-
-
-def _normalised(masses: Sequence[float]) -> Floats:
-    found = np.asarray(masses, dtype=np.float64)
-    return np.asarray(found / found.sum())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from experiments.stats import bandits, off_policy
+from experiments.stats.beta_binomial import Beta, probability_best_beta
 from experiments.stats.off_policy import Logged, PolicyValue
 from tests.experiments.stats.golden_base import Fields, Inputs, dataset
 
@@ -74,8 +75,7 @@ def linucb(inputs: Inputs) -> Fields:
 
 
 def chance_best(inputs: Inputs) -> Fields:
-    good, bad = zip(*inputs["posteriors_beta"], strict=True)
-    return {"prob_best": bandits.chance_best_beta(good, bad).tolist()}
+    return {"prob_best": probability_best_beta([Beta(*one) for one in inputs["posteriors_beta"]])}
 
 
 METHODS: dict[str, Callable[[Inputs], Fields]] = {

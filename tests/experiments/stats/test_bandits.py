@@ -10,27 +10,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.stats import bandits
+from experiments.stats.bayes import probability_best_normal
+from experiments.stats.beta_binomial import Beta, probability_best_beta
 
 # Published values are of the statistics reference (15): Beta(1,1) with clicks of 1000, and three normal cases.
 
 
 def test_chances_to_be_best() -> None:
     clicks = [20, 25, 30]
-    found = bandits.chance_best_beta([1 + one for one in clicks], [1001 - one for one in clicks])
+    found = probability_best_beta([Beta(1 + one, 1001 - one) for one in clicks])
     np.testing.assert_allclose(found, [0.047033962, 0.233683938, 0.719282099], atol=2e-9)
-    alike = bandits.chance_best_normal([0, 0.1, 0.2], [0.1] * 3)
+    alike = probability_best_normal([0, 0.1, 0.2], [0.1] * 3)
     np.testing.assert_allclose(alike, [0.047150680, 0.224098305, 0.728751015], atol=2e-9)
-    unlike = bandits.chance_best_normal([0, 0.5, 1], [0.05, 0.5, 1.5])
+    unlike = probability_best_normal([0, 0.5, 1], [0.05, 0.5, 1.5])
     np.testing.assert_allclose(unlike, [0.040639981, 0.343340119, 0.616019899], atol=2e-8)
 
 
 @given(st.lists(st.tuples(st.floats(-2, 2), st.floats(0.05, 2)), min_size=2, max_size=6))
 def test_chances_add_up_and_a_mirrored_scale_gives_the_same(arms: list[tuple[float, float]]) -> None:
     means, spreads = zip(*arms, strict=True)
-    found = bandits.chance_best_normal(means, spreads)
+    found = np.array(probability_best_normal(means, spreads))
     assert found.sum() == pytest.approx(1.0)
     assert (found >= 0).all()
-    mirrored = bandits.chance_best_normal([-one for one in means], spreads, direction="decrease")
+    mirrored = probability_best_normal([-one for one in means], spreads, direction="decrease")
     np.testing.assert_allclose(mirrored, found, atol=1e-12)
 
 
@@ -79,9 +81,9 @@ def test_scores() -> None:
 
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="spreads"):
-        bandits.chance_best_normal([0, 1], [1, 0])
-    with pytest.raises(ValueError, match="successes"):
-        bandits.chance_best_beta([1, 0], [1, 1])
+        probability_best_normal([0, 1], [1, 0])
+    with pytest.raises(ValueError, match="wins"):
+        probability_best_beta([Beta(1, 1), Beta(0, 1)])
     with pytest.raises(ValueError, match="counts"):
         bandits.ucb1([0.0], [0])
     with pytest.raises(ValueError, match="ridge"):
