@@ -49,7 +49,7 @@ def refresh_health(experiment: Experiment, analysis: Analysis) -> bool:
         return False
     settings, arms = inputs(experiment)
     active = [arm for arm in arms if not arm.dropped]
-    found = [one.to_dict() for one in _health(experiment, settings, active, slices.by_dimension(experiment))]
+    found = [one.to_dict() for one in _health(experiment, settings, active)]
     if found == analysis.details["health"]:
         return False
     analysis.details = {**analysis.details, "health": found}
@@ -64,29 +64,33 @@ def details_of(analysis: Analysis) -> dict[str, Any]:
     arms = [ArmData.from_dict(key, entry) for key, entry in analysis.moments.items()]
     arms.sort(key=lambda arm: int(analysis.moments[arm.key]["position"]))
     active = [arm for arm in arms if not arm.dropped]
-    sliced = slices.by_dimension(experiment) if experiment.source == Source.LIVE else {}
+    sliced = _sliced(experiment)
     goal = next((one.definition for one in settings.metrics if one.key == settings.goal_metric), None)
     told = goal is not None and not settings.silent and not settings.adaptive
     return {
-        "health": [one.to_dict() for one in _health(experiment, settings, active, sliced)],
+        "health": [one.to_dict() for one in _health(experiment, settings, active)],
         "slices": _slices(goal, active, sliced) if told and goal is not None else [],
         "days_left": _days_left(experiment),
         "days": _days(goal, active, sliced.get("day", {})) if told and goal is not None else [],
     }
 
 
+def _sliced(experiment: Experiment) -> Sliced:
+    """An import has no slices."""
+    return slices.by_dimension(experiment) if experiment.source == Source.LIVE else {}
+
+
 # --- health -----------------------------------------------------------------------------------------------------------
-def _health(
-    experiment: Experiment, settings: AnalysisSettings, active: Sequence[ArmData], sliced: Sliced
-) -> list[health.Check]:
+def _health(experiment: Experiment, settings: AnalysisSettings, active: Sequence[ArmData]) -> list[health.Check]:
     running = settings.mode == "running"
     weights = adaptive.expected_weights(active)
     units = [arm.moments.n for arm in active]
     checks = [health.shares(units, weights, running=running)]
     if checks[0].status == "fail":
+        # Only a cause needs the slices: a healthy test is checked every few seconds without them.
         found = (
             health.cause(dimension, _counts(values, active), weights, running=running)
-            for dimension, values in sliced.items()
+            for dimension, values in _sliced(experiment).items()
             if dimension not in slices.OWN or dimension == "day"
         )
         checks += [one for one in found if one is not None]

@@ -19,13 +19,12 @@ from psycopg2 import errorcodes
 from core import audit, errors
 from experiments.lifecycle import Status
 from experiments.models import Experiment, FoldCursor, Source
+from experiments.services.counting import CLOCK_SLACK
 from experiments.services.partitions import DROPPED, PARTITIONS_LOCK, missing_days, partition_days, partition_of
 
 # The table is closed to everybody for an instant. Whoever comes meanwhile waits no longer than this.
 PATIENCE = "1s"
 ONE_DAY = timedelta(days=1)
-# An exposure may carry a time a little before the start: clocks differ.
-CLOCK_SLACK = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
