@@ -16,7 +16,7 @@ from core.queries import job_by_id
 def generate_copy(job_id: str) -> None:
     """Write copy for a campaign, then bring its state in line, however the job ended."""
     # Imported here and not above: this module is read by the web process, which never loads torch.
-    from models_ml.jobs import generate_candidates  # noqa: PLC0415
+    from models_ml.jobs.writing import generate_candidates  # noqa: PLC0415
 
     run_job(job_id, partial(services.write_copy, writer=generate_candidates))
     campaign = Campaign.objects.filter(pk=job_by_id(job_id).arguments["campaign"]).first()

@@ -197,7 +197,7 @@ def brief() -> Brief:
 
 
 def test_the_shipped_starter_writes_and_says_where_it_comes_from() -> None:
-    from models_ml import jobs
+    from models_ml.jobs import writing as jobs
 
     batches: list[int] = []
     found = jobs.generate_candidates(
@@ -217,7 +217,7 @@ def test_the_shipped_starter_writes_and_says_where_it_comes_from() -> None:
 
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence(settings: Any) -> None:
-    from models_ml import jobs
+    from models_ml.jobs import writing as jobs
 
     settings.COPYLIFT_MODEL = "/nowhere/model"
     with pytest.raises(errors.Unavailable) as problem:

@@ -1,4 +1,4 @@
-"""The one file that knows torch and tables: lets a registered model write. Imported inside task bodies only.
+"""Lets a registered model write. Imported inside task bodies only, since it brings torch.
 
 The model stays loaded in the worker process: loading it for each audience would take longer than the writing.
 """
