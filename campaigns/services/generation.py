@@ -31,7 +31,7 @@ OnBatch = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
 class Writer(Protocol):
-    """What writes: `models_ml.jobs.writing.generate_candidates`, or a fake. `on_batch` gets new candidates as they come."""
+    """What writes: `models_ml.jobs.writing.generate_candidates`, or a fake. `on_batch` gets each batch as it comes."""
 
     def __call__(
         self,
