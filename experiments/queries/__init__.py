@@ -13,6 +13,7 @@ from experiments.queries.deciding import (
     plan_of,
 )
 from experiments.queries.finding import OPEN_FIRST, arms_of, experiment_by_key, experiment_list, latest_analysis
+from experiments.queries.finished import FinishedArm, FinishedTest, finished_tests
 from experiments.queries.identities import canonical
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "OPEN_FIRST",
     "Choice",
     "Decision",
+    "FinishedArm",
+    "FinishedTest",
     "Plan",
     "Shown",
     "arms_of",
@@ -30,6 +33,7 @@ __all__ = [
     "decide",
     "experiment_by_key",
     "experiment_list",
+    "finished_tests",
     "latest_analysis",
     "plan_of",
 ]

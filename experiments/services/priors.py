@@ -13,16 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Prefetch, Subquery
 
-from experiments.lifecycle import Status
-from experiments.models import Allocation, Analysis, Arm, Experiment, LearnedPrior
+from experiments.models import Analysis, Arm, Experiment, LearnedPrior
+from experiments.queries.finished import arms_with_moments, finished_analyses
 from experiments.stats.learning import Learned, LogValue, Past, learn
 from experiments.stats.ratios import arm_ratio
 from experiments.stats.shrinkage import HEADLINES, Prior
 
-# The newest so many: by then the spread is known to a few percent, and a prior can be learned while a page waits.
-MOST_EXPERIMENTS = 500
 METHOD = "restricted_likelihood"
 
 
@@ -33,7 +30,7 @@ def learn_priors() -> int:
     more are removed.
     """
     history: dict[str, list[tuple[Past, str]]] = defaultdict(list)
-    for analysis in _finished():
+    for analysis in finished_analyses():
         for metric, past in _pasts(analysis):
             history[metric].append((past, analysis.created_at.isoformat()))
     with transaction.atomic():
@@ -66,26 +63,9 @@ def _prior(row: LearnedPrior, without: str) -> Prior:
 
 
 # --- from analyses to a history ---------------------------------------------------------------------------------------
-def _finished() -> Iterator[Analysis]:
-    newest = Analysis.objects.filter(experiment=OuterRef("experiment"), is_final=True).order_by("-created_at", "-pk")
-    rows = (
-        Analysis.objects.filter(pk=Subquery(newest.values("pk")[:1]))
-        # The arms' moments are those of the phase that it is in, so a test that was begun anew waits for its end.
-        .filter(experiment__status__in=[Status.STOPPED, Status.DECIDED], phase=F("experiment__phase"))
-        .exclude(experiment__allocation=Allocation.ADAPTIVE)
-        .exclude(results__sample_ratio__flagged=True)
-        .defer("moments", "results", "details", "chart_svg", "sentence")
-        .select_related("experiment")
-        .order_by("-created_at", "-pk")
-    )
-    arms = Arm.objects.filter(dropped_at__isnull=True).select_related("moments").order_by("position")
-    yield from rows.prefetch_related(Prefetch("experiment__arms", queryset=arms))[:MOST_EXPERIMENTS]
-
-
 def _pasts(analysis: Analysis) -> Iterator[tuple[str, Past]]:
     """The experiment on each of its metrics on which at least two arms have a logarithm, the control among them."""
-    arms = [arm for arm in analysis.experiment.arms.all() if hasattr(arm, "moments")]
-    arms.sort(key=lambda arm: (not arm.is_control, arm.position))
+    arms = arms_with_moments(analysis)
     for entry in analysis.settings.get("metrics", []):
         definition = entry["definition"]
         values = _log_values(arms, definition)

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from experiments.models import Allocation, Analysis, Arm, ArmMoments, Experiment, LearnedPrior, Source
-from experiments.services import priors
+from experiments.queries import finished as finished_queries
 from experiments.services.priors import learn_priors, prior_for, priors_for
 from experiments.stats.learning import LogValue, Past, learn
 from experiments.stats.moments import Moments
@@ -199,6 +199,6 @@ def test_the_number_of_queries_does_not_grow_with_the_history() -> None:
 
 def test_only_the_newest_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = history()
-    monkeypatch.setattr(priors, "MOST_EXPERIMENTS", 2)
+    monkeypatch.setattr(finished_queries, "MOST_EXPERIMENTS", 2)
     learn_priors()
     assert set(LearnedPrior.objects.get().details["past"]) == {str(one.pk) for one in rows[-2:]}
