@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Case, IntegerField, QuerySet, When
 
 from core import errors
-from models_ml.models import ModelVersion, Stage
+from models_ml.models import Kind, ModelVersion, Stage
 
 STARTER = Path(__file__).resolve().parent / "starter"
 _RANK = Case(
@@ -33,9 +33,9 @@ def model_version(version_id: int) -> ModelVersion:
     return found
 
 
-def production_model() -> ModelVersion | None:
-    """The version in production."""
-    return ModelVersion.objects.filter(stage=Stage.PRODUCTION).first()
+def production_model(kind: Kind = Kind.WRITER) -> ModelVersion | None:
+    """The version of a kind that is in production."""
+    return ModelVersion.objects.filter(stage=Stage.PRODUCTION, kind=kind).first()
 
 
 def model_to_load() -> str:

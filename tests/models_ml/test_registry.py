@@ -48,7 +48,7 @@ def test_a_version_is_registered_once() -> None:
         ({"name": " "}, "name"),
         ({"name": "x" * 121}, "name"),
         ({"location": ""}, "location"),
-        ({"base": "x" * 201}, "base"),
+        ({"base": "x" * 501}, "base"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(change: dict[str, Any], field: str) -> None:

@@ -1,8 +1,4 @@
-"""Writing the registry of models: a version is registered once by place and hash, and one is in production.
-
-No weights are loaded here, and of `nn` only the file that knows hashes is used: it needs no torch, so that a command
-or the web process may call this.
-"""
+"""Entering versions into the registry: once by place and hash. What moves them on is in `stages`."""
 
 from __future__ import annotations
 
@@ -12,10 +8,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from core import audit, errors
 from core.audit import Actor
-from models_ml.models import ModelVersion, Stage
+from models_ml.models import Kind, ModelVersion, Stage
 from models_ml.nn.artifacts import EVALUATION, RECORD, file_hashes, model_hash
 from models_ml.queries import STARTER
 
@@ -37,7 +34,7 @@ def register_model_version(
 
     Raises InvalidInput for an empty name or location, or one that is too long.
     """
-    for field, value, longest in (("name", name, 120), ("location", location, 500), ("base", base, 200)):
+    for field, value, longest in (("name", name, 120), ("location", location, 500), ("base", base, 500)):
         if (not value.strip() and field != "base") or len(value) > longest:
             raise errors.InvalidInput.field(field, f"1 to {longest} characters are needed.")
     try:
@@ -62,13 +59,18 @@ def register_model_version(
 
 @transaction.atomic
 def put_in_production(version: ModelVersion, *, actor: Actor) -> ModelVersion:
-    """Make this the version that writes; the one before is retired. Nothing happens where it is already."""
-    rows = ModelVersion.objects.select_for_update().filter(stage=Stage.PRODUCTION)
+    """Make this the version that writes, without a gate: for the starter, which is measured where it is made.
+
+    The one before is retired. Nothing happens where it is already. Learned versions go through `stages.promote`.
+    """
+    rows = ModelVersion.objects.select_for_update().filter(stage=Stage.PRODUCTION, kind=version.kind)
     before = rows.first()
     if before is not None and before.pk == version.pk:
         return before
     rows.update(stage=Stage.RETIRED)
-    ModelVersion.objects.filter(pk=version.pk).update(stage=Stage.PRODUCTION)
+    ModelVersion.objects.filter(pk=version.pk).update(
+        stage=Stage.PRODUCTION, replaced=before, promoted_at=timezone.now()
+    )
     promoted = ModelVersion.objects.get(pk=version.pk)
     audit.record("model.production", promoted, actor=actor, before=before.pk if before else None)
     return promoted
@@ -93,7 +95,7 @@ def ensure_starter_registered(folder: Path = STARTER) -> ModelVersion | None:
         metrics=read_json(folder / EVALUATION),
         actor="starter",
     )
-    replaces = ModelVersion.objects.filter(stage=Stage.PRODUCTION).exclude(location=version.location)
+    replaces = ModelVersion.objects.filter(stage=Stage.PRODUCTION, kind=Kind.WRITER).exclude(location=version.location)
     return version if replaces.exists() else put_in_production(version, actor="starter")
 
 
