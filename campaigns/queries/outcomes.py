@@ -1,0 +1,204 @@
+"""What past experiments and reviews say of copy: the material that scorers and writers learn from.
+
+Three readings of the same rows. Arms with their counts train a scorer. Winners are shown to a writer as examples.
+Messages with answers, and pairs of answers with the evidence for the better one, train a writer. Chances come from
+beta posteriors with Jeffreys' prior (a half each), and a pair's weight is 2 P(better) - 1: nothing where the test could
+not tell, 1 where it was certain. What a person wrote or approved is kept apart from what shoppers did.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from campaigns.models import Copy, Review
+from campaigns.models.copies import CopyStatus
+from campaigns.queries.reading import brief_of, written_parts
+from core import errors
+from experiments import queries as experiments
+from experiments.stats.beta_binomial import Beta, chance_above
+from experiments.stats.proportions import Counts
+from models_ml.brief import Brief, BriefError, messages
+from models_ml.channels import PARTS
+
+JEFFREYS = Beta(0.5, 0.5)
+# Below this the test says next to nothing, and the pair would teach noise.
+LEAST_WEIGHT = 0.2
+# An arm is an example to follow once it beats the control with this chance.
+LEAST_CHANCE = 0.9
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+@dataclass(frozen=True)
+class PastArm:
+    """One text that was tested: `test` and `group` say what it may be compared with."""
+
+    test: str
+    group: str
+    language: str
+    parts: dict[str, str]
+    is_control: bool
+    units: int
+    successes: int
+    copy_id: int | None
+
+    @property
+    def text(self) -> str:
+        """What the shopper read, as one text."""
+        return " ".join(self.parts[part] for part in PARTS if self.parts.get(part))
+
+
+def past_arms() -> list[PastArm]:
+    """The arms of finished experiments that showed texts; of an import the arm's name is its text."""
+    return [arm for test in experiments.finished_tests() for arm in _arms(test)]
+
+
+def past_winners(*, without_campaign: int | None = None) -> list[dict[str, Any]]:
+    """Approved copy that beat the control: {"brief", "parts", "lift", "probability", "test"}, the surest first.
+
+    The texts are as written, with slots, so that a writer sees how facts are named. The campaign that asks is left out:
+    a writer must not be shown the answers of its own test.
+    """
+    found = []
+    for control, arm in _against_control():
+        chance = chance_better(arm, control)
+        copy = _copy(arm.copy_id)
+        if copy is None or copy.campaign_id == without_campaign or chance < LEAST_CHANCE or not control.successes:
+            continue
+        lift = (arm.successes / arm.units) / (control.successes / control.units) - 1
+        brief = brief_json(copy)
+        if brief:
+            parts = {"theme": copy.theme, **written_parts(copy)}
+            found.append({"brief": brief, "parts": parts, "lift": lift, "probability": chance, "test": arm.test})
+    return sorted(found, key=lambda one: (-one["probability"], one["test"]))
+
+
+def answer_rows() -> Iterator[dict[str, Any]]:
+    """Approved copy as chats, brief first, answer last: what a person let through. Grouped by product."""
+    approved = Copy.objects.filter(status=CopyStatus.APPROVED).select_related("campaign__brand", "audience", "product")
+    for copy in approved.order_by("pk").iterator(chunk_size=500):
+        if chat := _chat(copy):
+            answer = {"role": "assistant", "content": answer_text(written_parts(copy) | {"theme": copy.theme})}
+            yield {"messages": [*chat, answer], "language": copy.campaign.language, "group": _group(copy)}
+
+
+def pair_rows() -> Iterator[dict[str, Any]]:
+    """Pairs of answers to one brief with the weight of the evidence: from experiments, then from reviewers' edits."""
+    yield from _tested_pairs()
+    yield from _edited_pairs()
+
+
+def chance_better(first: PastArm, second: PastArm) -> float:
+    """P(the first arm's true share is larger)."""
+    return chance_above(_posterior(first), _posterior(second))
+
+
+def answer_text(parts: Mapping[str, str]) -> str:
+    """A copy in the four lines that a model is asked for."""
+    return (
+        f"theme: {parts.get('theme', '')}\nheadline: {parts['headline']}\n"
+        f"body: {parts['body']}\ncta: {parts['call_to_action']}"
+    )
+
+
+def brief_json(copy: Copy) -> dict[str, Any] | None:
+    """The brief a copy answers: the one it was written from where that is kept, else its campaign's as it is now."""
+    kept = copy.provenance.get("brief")
+    if isinstance(kept, dict):
+        return kept
+    try:
+        return brief_of(copy.campaign, copy.audience).to_json()
+    except errors.CopyliftError:
+        return None
+
+
+# --- arms -------------------------------------------------------------------------------------------------------------
+def _arms(test: experiments.FinishedTest) -> Iterator[PastArm]:
+    for arm in test.arms:
+        parts = {part: str(arm.content[part]) for part in PARTS if arm.content.get(part)} or {"headline": arm.name}
+        language = str(arm.content.get("language") or ("zh" if _HAN.search(" ".join(parts.values())) else "en"))
+        copy_id = arm.content.get("copy_id")
+        yield PastArm(
+            test=test.key,
+            group=f"{arm.content.get('channel', '')}/{language}",
+            language=language,
+            parts=parts,
+            is_control=arm.is_control,
+            units=arm.units,
+            successes=min(arm.successes, arm.units),
+            copy_id=copy_id if isinstance(copy_id, int) else None,
+        )
+
+
+def _posterior(arm: PastArm) -> Beta:
+    return JEFFREYS.after(Counts(arm.successes, arm.units))
+
+
+def _by_test() -> Iterator[list[PastArm]]:
+    for _, arms in itertools.groupby(past_arms(), key=lambda arm: arm.test):
+        yield list(arms)
+
+
+def _against_control() -> Iterator[tuple[PastArm, PastArm]]:
+    for arms in _by_test():
+        control = next((arm for arm in arms if arm.is_control), None)
+        if control is not None:
+            yield from ((control, arm) for arm in arms if not arm.is_control)
+
+
+# --- pairs ------------------------------------------------------------------------------------------------------------
+def _tested_pairs() -> Iterator[dict[str, Any]]:
+    for arms in _by_test():
+        shown = [arm for arm in arms if arm.copy_id is not None]
+        for one, other in itertools.combinations(shown, 2):
+            chance = chance_better(one, other)
+            better, worse = (one, other) if chance >= 0.5 else (other, one)
+            weight = 2 * max(chance, 1 - chance) - 1
+            if weight >= LEAST_WEIGHT:
+                yield from _pair(_copy(better.copy_id), _copy(worse.copy_id), weight=weight, group=better.test)
+
+
+def _edited_pairs() -> Iterator[dict[str, Any]]:
+    """A reviewer's edit that was approved in the end: its text over the model's, with full weight."""
+    edits = Review.objects.filter(decision=Review.Decision.EDIT, copy__edits__status=CopyStatus.APPROVED)
+    for review in edits.select_related("copy").prefetch_related("copy__edits").distinct().order_by("pk"):
+        after = (
+            review.copy.edits.filter(status=CopyStatus.APPROVED).select_related("campaign__brand", "audience").first()
+        )
+        if after is not None:
+            yield from _pair(after, review.copy, weight=1.0, group=_group(after))
+
+
+def _pair(better: Copy | None, worse: Copy | None, *, weight: float, group: str) -> Iterator[dict[str, Any]]:
+    if better is None or worse is None or not (chat := _chat(better)):
+        return
+    chosen, rejected = (answer_text(written_parts(copy) | {"theme": copy.theme}) for copy in (better, worse))
+    if chosen != rejected:
+        yield {
+            "messages": chat,
+            "chosen": chosen,
+            "rejected": rejected,
+            "weight": round(weight, 4),
+            "language": better.campaign.language,
+            "group": group,
+        }
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+def _copy(copy_id: int | None) -> Copy | None:
+    rows = Copy.objects.select_related("campaign__brand", "audience", "product")
+    return rows.filter(pk=copy_id).first() if copy_id is not None else None
+
+
+def _chat(copy: Copy) -> list[dict[str, str]]:
+    try:
+        return messages(Brief.from_json(brief_json(copy)))
+    except BriefError:
+        return []
+
+
+def _group(copy: Copy) -> str:
+    return copy.product.sku if copy.product is not None else copy.campaign.key

@@ -1,0 +1,114 @@
+"""What is handed to scorers and writers of past experiments and reviews."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns import queries, services
+from campaigns.models import Campaign, Copy
+from core.roles import Role
+from experiments.models import Analysis, Arm, ArmMoments, Experiment
+from experiments.stats.moments import Moments
+from models_ml.brief import Brief, parse
+from tests import people
+from tests.campaigns import shop
+
+pytestmark = pytest.mark.django_db
+
+UNITS = 2000
+
+
+def finished(campaign: Campaign, *, better: int = 300, other: int = 210, control: int = 200) -> Experiment:
+    """End the campaign's first experiment with these conversions: the first copy, the other copies, the control."""
+    experiment = queries.links_of(campaign)[0].experiment
+    arms = list(Arm.objects.filter(experiment=experiment).order_by("position"))
+    counts = [control, better, *[other] * (len(arms) - 2)]
+    for arm, count in zip(arms, counts, strict=True):
+        moments = Moments.of_proportion("converted", successes=count, n=UNITS)
+        ArmMoments.objects.filter(arm=arm).delete()
+        ArmMoments.of(arm, moments).save()
+    Experiment.objects.filter(pk=experiment.pk).update(status="stopped")
+    Analysis.objects.create(
+        experiment=experiment, is_final=True, inputs_hash="", settings={"metrics": []},
+        results={"sample_ratio": {"flagged": False}}, verdict="unclear", sentence="",
+    )  # fmt: skip
+    return experiment
+
+
+def copies(experiment: Experiment) -> list[Copy]:
+    ids = [arm.content["copy_id"] for arm in experiment.arms.order_by("position") if arm.content["copy_id"]]
+    return [Copy.objects.get(pk=one) for one in ids]
+
+
+def test_each_arm_is_a_text_with_its_counts() -> None:
+    experiment = finished(shop.launched())
+    control, first, second = queries.past_arms()
+    assert (control.text, control.is_control) == ("Shop our bags Find a bag for every day. Shop now", True)
+    assert (control.units, control.successes, first.successes, second.successes) == (UNITS, 200, 300, 210)
+    assert {arm.test for arm in (control, first, second)} == {experiment.key}
+    assert {arm.group for arm in (control, first, second)} == {"push/en"}
+    assert first.copy_id == copies(experiment)[0].pk
+    assert first.text.startswith("Canvas Tote, 20% off ")
+
+
+def test_an_imported_arm_without_content_is_its_name() -> None:
+    experiment = finished(shop.launched())
+    Arm.objects.filter(experiment=experiment).update(content={}, name="春天来了")
+    assert [(arm.text, arm.language, arm.copy_id) for arm in queries.past_arms()] == [("春天来了", "zh", None)] * 3
+
+
+def test_only_a_copy_that_surely_beat_the_control_is_an_example() -> None:
+    experiment = finished(shop.launched())
+    (winner,) = queries.past_winners()
+    best = copies(experiment)[0]
+    assert winner["parts"] == {"theme": best.theme, **queries.written_parts(best)}
+    assert winner["lift"] == pytest.approx(0.5)
+    assert winner["probability"] > 0.999
+    assert Brief.from_json(winner["brief"]).audience.key == best.audience.key
+
+
+def test_a_campaign_is_not_shown_the_answers_of_its_own_test() -> None:
+    campaign = shop.launched()
+    finished(campaign)
+    assert queries.past_winners(without_campaign=campaign.pk) == []
+
+
+def test_approved_copy_answers_its_brief() -> None:
+    campaign = shop.launched()
+    rows = list(queries.answer_rows())
+    assert len(rows) == Copy.objects.filter(campaign=campaign, status="approved").count() == 4
+    assert {row["group"] for row in rows} == {"BAG-1"}
+    roles = [message["role"] for message in rows[0]["messages"]]
+    assert roles == ["system", "user", "assistant"]
+    copy = Copy.objects.order_by("pk")[0]
+    parsed = parse(rows[0]["messages"][-1]["content"])
+    assert parsed == parse(queries.outcomes.answer_text(queries.written_parts(copy) | {"theme": copy.theme}))
+
+
+def test_a_pair_weighs_what_the_test_can_tell() -> None:
+    experiment = finished(shop.launched())
+    (pair,) = queries.pair_rows()
+    better, worse = copies(experiment)
+    assert better.theme in pair["chosen"]
+    assert worse.theme in pair["rejected"]
+    assert 0.99 < pair["weight"] <= 1
+    assert pair["group"] == experiment.key
+    assert [message["role"] for message in pair["messages"]] == ["system", "user"]
+
+
+def test_a_test_that_cannot_tell_gives_no_pair() -> None:
+    finished(shop.launched(), better=210, other=211)
+    assert list(queries.pair_rows()) == []
+
+
+def test_an_edit_that_was_approved_is_preferred_to_what_it_replaced() -> None:
+    alice, bob, ana = people.alice(), people.bob(), people.member("Rita", Role.APPROVER)
+    waiting = shop.waiting_copy(alice)
+    parts = {"theme": waiting.theme, **queries.written_parts(waiting)} | {"body": "For your day."}
+    edited = services.edit_copy(waiting, editor=bob, parts=parts)
+    assert list(queries.pair_rows()) == []
+    services.approve_copy(edited, reviewer=ana)
+    (pair,) = queries.pair_rows()
+    assert "For your day." in pair["chosen"]
+    assert waiting.body in pair["rejected"]
+    assert (pair["weight"], pair["group"]) == (1.0, "BAG-1")
