@@ -240,6 +240,30 @@ COPYLIFT_TORCH_THREADS = env.integer(
     maximum=256,
     about="Threads of one torch process. More than one only where it has the machine alone.",
 )
+COPYLIFT_ENCODER = env.text(
+    "COPYLIFT_ENCODER",
+    about="The encoder under the scorer: a hub id or a folder. Unset: the optional embedded one, else text features.",
+)
+COPYLIFT_PROVIDER_URL = env.text(
+    "COPYLIFT_PROVIDER_URL",
+    about="An OpenAI-compatible server that writes instead of the local model, such as http://gpu:8000/v1.",
+)
+COPYLIFT_PROVIDER_MODEL = env.text("COPYLIFT_PROVIDER_MODEL", about="The model that server is asked for.")
+COPYLIFT_PROVIDER_KEY = env.secret(
+    "COPYLIFT_PROVIDER_KEY", "", about="The key for that server. Never logged, never shown."
+)
+COPYLIFT_PROVIDER_TIMEOUT = env.integer(
+    "COPYLIFT_PROVIDER_TIMEOUT", 60, minimum=1, maximum=3600, about="Seconds one call to that server may take."
+)
+COPYLIFT_PROVIDER_PRICE_IN = env.amount(
+    "COPYLIFT_PROVIDER_PRICE_IN", about="What a million prompt tokens cost there; unset: costs are not counted."
+)
+COPYLIFT_PROVIDER_PRICE_OUT = env.amount(
+    "COPYLIFT_PROVIDER_PRICE_OUT", about="What a million written tokens cost there."
+)
+COPYLIFT_PROVIDER_CURRENCY = env.text(
+    "COPYLIFT_PROVIDER_CURRENCY", "USD", about="The currency of those prices, three letters."
+)
 # What `make run` starts beside the platform for the demo shop: arguments of manage.py, one list a process.
 COPYLIFT_DEMO_PROCESSES: list[list[str]] = [["play_demo"]]
 NINJA_PAGINATION_PER_PAGE = 100

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -79,6 +80,20 @@ def integer(name: str, default: int, *, about: str, minimum: int | None = None, 
     return number
 
 
+def amount(name: str, *, about: str) -> Decimal | None:
+    """A number that is not negative, such as a price; None where it is unset."""
+    value = _read(name, "", about)
+    if value is None:
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise EnvironmentProblem(name, f"must be a number such as 0.15; it is {value!r}.") from None
+    if not number.is_finite() or number < 0:
+        raise EnvironmentProblem(name, f"must be a number that is not negative; it is {value}.")
+    return number
+
+
 def words(name: str, default: tuple[str, ...] = (), *, about: str) -> list[str]:
     """A list separated by commas; empty entries are dropped."""
     value = _read(name, ",".join(default), about)
@@ -102,15 +117,19 @@ def path(name: str, default: Path, *, about: str) -> Path:
 
 
 def secret(name: str, default: str | None, *, about: str) -> str:
-    """A secret from the variable, or from the file that NAME_FILE names (Docker and Kubernetes secrets)."""
+    """A secret from the variable, or from the file that NAME_FILE names (Docker and Kubernetes secrets).
+
+    A default of None makes it required.
+    """
     file_name = _read(f"{name}_FILE", "", f"A file that holds {name}.")
     if file_name:
         try:
             return Path(file_name).read_text(encoding="utf-8").strip()
         except OSError as problem:
             raise EnvironmentProblem(f"{name}_FILE", f"cannot be read ({problem.strerror}).") from None
-    value = _read(name, "", about) or default
-    if not value:
+    value = _read(name, "", about)
+    value = default if value is None else value
+    if value is None:
         raise EnvironmentProblem(name, "is not set, and there is no default for it.")
     return value
 

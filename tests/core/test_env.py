@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
     (env.integer, {"default": 1, "minimum": 1, "maximum": 9}, "10", "X: must be between 1 and 9; it is 10."),
     (env.integer, {"default": 1, "minimum": 1}, "0", "X: must be at least 1; it is 0."),
     (env.choice, {"default": "a", "choices": {"a": 1, "b": 2}}, "c", "X: must be one of a, b; it is 'c'."),
+    (env.amount, {}, "cheap", "X: must be a number such as 0.15; it is 'cheap'."),
+    (env.amount, {}, "-1", "X: must be a number that is not negative; it is -1."),
+    (env.amount, {}, "NaN", "X: must be a number that is not negative; it is NaN."),
 ]
 
 
@@ -93,3 +97,14 @@ def test_database_url_refused(url: str, sentence: str) -> None:
     with pytest.raises(env.EnvironmentProblem) as problem:
         env.database(url)
     assert problem.value.sentence == sentence
+
+
+def test_an_amount_is_exact_and_may_be_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.amount("X", about="") is None
+    monkeypatch.setenv("X", "0.15")
+    assert env.amount("X", about="") == Decimal("0.15")
+
+
+def test_a_secret_that_may_be_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("X", raising=False)
+    assert env.secret("X", "", about="") == ""
