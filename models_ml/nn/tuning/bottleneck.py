@@ -35,6 +35,7 @@ from models_ml.nn.tuning.plan import TuningPlan
 
 CONFIGURATION, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 ADAPTER_TYPE = "copylift_bottleneck"
+REDUCTION = 16  # hidden size over width where the plan names none: Pfeiffer et al., arXiv 2005.00247
 _VERSION = 1
 
 Placement = Literal["mlp", "attention_and_mlp"]
@@ -94,7 +95,7 @@ def add_bottleneck(
     modules_to_save: Sequence[str] = (),
 ) -> PreTrainedModel:
     """Freeze `model` and put fresh adapters into it, in place. Returns the same model. `plan.rank` is their width
-    (the method's default where it is None), `plan.seed` draws the down-projections.
+    (a sixteenth of the hidden size where it is None), `plan.seed` draws the down-projections.
 
     Only the adapters, and modules whose name ends in one of `modules_to_save`, are trained afterwards. Raises
     ModelFolderError where no layers are found or the model has adapters already, ValueError for a bad setting.
@@ -106,7 +107,7 @@ def add_bottleneck(
         architecture=str(model.config.model_type),
         hidden_size=hidden_size(model),
         layers=len({site.layer for site in sites(model, attention=False)}),
-        width=int(settings.rank or 0),
+        width=settings.rank or max(1, hidden_size(model) // REDUCTION),
         placement=placement,
         activation=activation,
         dropout=settings.dropout,

@@ -31,7 +31,6 @@ from models_ml.nn.tuning.bottleneck import (
     save_bottleneck,
 )
 from models_ml.nn.tuning.bottleneck_sites import sites
-from models_ml.nn.tuning.methods import METHODS
 from models_ml.nn.tuning.plan import TuningPlan
 
 _SMALL: dict[str, Any] = {
@@ -172,12 +171,11 @@ def test_only_adapters_train_and_the_base_stays(tmp_path: Path) -> None:
     assert changed == trainable
 
 
-def test_width_and_dropout_left_open_are_the_methods() -> None:
-    model = add_bottleneck(_qwen(), _plan(rank=None))
+def test_the_default_width_is_a_sixteenth_of_the_hidden_size() -> None:
+    model = add_bottleneck(_qwen(), _plan(rank=None, dropout=0.1))
     config = bottleneck_config(model)
     assert config is not None
-    assert (config.width, config.dropout) == (METHODS["bottleneck"].rank, METHODS["bottleneck"].dropout)
-    assert (config.placement, config.layers) == ("mlp", 2)
+    assert (config.width, config.dropout, config.placement, config.layers) == (2, 0.1, "mlp", 2)
     assert bottleneck_config(_qwen()) is None
 
 
