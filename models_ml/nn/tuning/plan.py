@@ -171,10 +171,11 @@ def _object(data: Mapping[str, Any] | str | bytes) -> dict[str, Any]:
 
 def _check_choices(plan: TuningPlan) -> None:
     for name in ("base", "dataset"):
-        value = getattr(plan, name)
+        value: Any = getattr(plan, name)
         if not isinstance(value, str) or not value.strip():
             raise TuningError(name, "must name a folder" + (" or a hub id" if name == "base" else ""))
-    if plan.revision is not None and (not isinstance(plan.revision, str) or not plan.revision):
+    revision: Any = plan.revision
+    if revision is not None and (not isinstance(revision, str) or not revision):
         raise TuningError("revision", "must be a branch, tag or commit, or left out")
     for name, allowed in (
         ("objective", OBJECTIVES),
@@ -225,9 +226,9 @@ def _check_numbers(plan: TuningPlan) -> None:
         value = getattr(plan, name)
         if value is None and name in _OPTIONAL:
             continue
-        whole = name in _WHOLE
-        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not math.isfinite(value):
-            raise TuningError(name, f"must be a {'whole ' if whole else ''}number, not {value!r}")
+        kinds: tuple[type, ...] = (int,) if name in _WHOLE else (int, float)
+        if type(value) not in kinds or not math.isfinite(value):
+            raise TuningError(name, f"must be a {'whole ' if name in _WHOLE else ''}number, not {value!r}")
         if not least <= value <= most:
             raise TuningError(name, f"must be from {least:g} to {most:g}, not {value:g}")
 
@@ -235,8 +236,8 @@ def _check_numbers(plan: TuningPlan) -> None:
 def _check_together(plan: TuningPlan) -> None:
     if plan.method == "prefix" and plan.gradient_checkpointing:
         raise TuningError("gradient_checkpointing", "cannot be had with a prefix, whose keys go in as a cache")
-    if plan.method == "prefix" and plan.objective == "masked":
-        raise TuningError("method", "a prefix is not defined for the masked objective; use lora or bottleneck")
+    if plan.method in VIRTUAL and plan.objective == "masked":
+        raise TuningError("method", f"{plan.method} is not defined for the masked objective; use lora or bottleneck")
     if plan.target_modules is not None and plan.method in ("full", "bottleneck", *VIRTUAL):
         raise TuningError("target_modules", f"means nothing to the method {plan.method}")
     if plan.objective == "kto" and plan.desirable_weight == plan.undesirable_weight == 0:
