@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from campaigns.models.campaign import Campaign
 from campaigns.models.shop import Audience, Product
 from core.models import Job, User
+from models_ml.models import ModelVersion
 
 
 class CopyStatus(models.TextChoices):
@@ -126,6 +127,34 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.message}"
+
+
+class CopyScore(models.Model):
+    """What one scorer expects of a copy: how likely it is to beat what is shown today. Never a fact, so kept apart.
+
+    `effects` are [{"part", "start", "end", "word", "effect"}] over the parts as shown, the strongest first: how much
+    the log-odds fall when the word is taken out. Where the text as shown or the control changes, the row goes.
+    """
+
+    copy = models.ForeignKey(Copy, models.CASCADE, related_name="scores", verbose_name=_("copy"))
+    scorer = models.ForeignKey(ModelVersion, models.CASCADE, related_name="+", verbose_name=_("scorer"))
+    beats_control = models.FloatField(_("chance to beat what is shown today"))
+    effects = models.JSONField(_("words that moved it"), default=list, blank=True)
+    created_at = models.DateTimeField(_("scored"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("score")
+        verbose_name_plural = _("scores")
+        ordering = ["copy", "-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["copy", "scorer"], name="campaigns_score_once"),
+            models.CheckConstraint(
+                condition=Q(beats_control__gte=0, beats_control__lte=1), name="campaigns_score_is_chance"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.copy_id}: {self.beats_control:.2f}"
 
 
 class Review(models.Model):

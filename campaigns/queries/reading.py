@@ -13,14 +13,16 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 
 from campaigns import audiences as rules
 from campaigns import facts as shown
+from campaigns import lifecycle
 from campaigns.compliance import CheckContext
-from campaigns.models import Audience, Campaign, CampaignExperiment, Copy, Finding, Product
+from campaigns.models import Audience, Campaign, CampaignExperiment, Copy, CopyScore, Finding, Product
 from campaigns.models.copies import CopyStatus
 from core import errors
 from core.models import Job, User
 from core.models.job import Status as JobStatus
 from experiments import queries as experiments
 from models_ml import brief as briefs
+from models_ml.lifecycle import Stage
 
 GENERATE_TASK = "campaigns.generate_copy"
 
@@ -118,12 +120,19 @@ def check_context(campaign: Campaign, brief: briefs.Brief) -> CheckContext:
 
 
 def copies_of(campaign: Campaign) -> QuerySet[Copy]:
-    """Every copy with what a page about it needs."""
-    return (
+    """Every copy with what a page about it needs.
+
+    While the campaign is open, `production_scores` holds what the scorer in use says; after that the test speaks.
+    """
+    copies = (
         Copy.objects.filter(campaign=campaign)
         .select_related("audience", "product", "author", "requested_by", "parent")
         .prefetch_related(Prefetch("findings", Finding.objects.order_by("id")), "reviews__reviewer")
     )
+    if campaign.status not in lifecycle.OPEN_CAMPAIGN:
+        return copies
+    in_use = CopyScore.objects.filter(scorer__stage=Stage.PRODUCTION).select_related("scorer")
+    return copies.prefetch_related(Prefetch("scores", in_use, to_attr="production_scores"))
 
 
 def approved_copies(campaign: Campaign, audience: Audience) -> list[Copy]:

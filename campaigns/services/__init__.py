@@ -10,13 +10,18 @@ from campaigns.services.generation import (
 from campaigns.services.launching import finish_campaign, launch_campaign
 from campaigns.services.prices import record_price
 from campaigns.services.reviews import approve_copy, edit_copy, refill_copy, reject_copy
+from campaigns.services.scoring import Effect, Scored, TextScorer, due_for, score_waiting
 from campaigns.services.settling import settle_campaign, settle_generating
 
 __all__ = [
+    "Effect",
+    "Scored",
+    "TextScorer",
     "Writer",
     "approve_copy",
     "archive_campaign",
     "create_campaign",
+    "due_for",
     "edit_copy",
     "finish_campaign",
     "launch_campaign",
@@ -24,6 +29,7 @@ __all__ = [
     "refill_copy",
     "reject_copy",
     "request_generation",
+    "score_waiting",
     "set_control",
     "settle_campaign",
     "settle_generating",

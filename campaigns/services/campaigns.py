@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from campaigns import audiences as rules
 from campaigns import facts, lifecycle, queries
-from campaigns.models import Audience, Brand, Campaign, Product
+from campaigns.models import Audience, Brand, Campaign, Copy, Product
 from campaigns.models.campaign import CampaignStatus
 from campaigns.services.guards import require, require_open
+from campaigns.services.scoring import forget_scores
 from core import audit, errors, problems
 from core.models import User
 from models_ml.channels import PARTS
@@ -77,6 +78,7 @@ def set_control(campaign: Campaign, *, control: Mapping[str, str], actor: User) 
     require_open(campaign, "its control text is fixed")
     fields = _control(control)
     Campaign.objects.filter(pk=campaign.pk, status__in=lifecycle.OPEN_CAMPAIGN).update(**fields)
+    forget_scores(Copy.objects.filter(campaign=campaign))
     audit.record("campaign.control_set", campaign, actor=actor, **fields)
     return Campaign.objects.get(pk=campaign.pk)
 

@@ -16,6 +16,7 @@ from campaigns.models import Copy, Review
 from campaigns.models.copies import CopyStatus
 from campaigns.services.copies import checked_parts, content_hash, create_or_conflict, save_findings
 from campaigns.services.guards import require, require_open
+from campaigns.services.scoring import forget_scores
 from campaigns.services.settling import settle_campaign
 from core import audit, errors
 from core.models import User
@@ -102,6 +103,7 @@ def refill_copy(copy: Copy, *, actor: User) -> Copy:
     if not waiting.update(filled=dict(parts.filled)):
         raise _not_waiting(copy)
     save_findings(copy, compliance.check(parts, context))
+    forget_scores(Copy.objects.filter(pk=copy.pk))
     audit.record("copy.refilled", copy, actor=actor, before=copy.filled, after=dict(parts.filled))
     return Copy.objects.get(pk=copy.pk)
 

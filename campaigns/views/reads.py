@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from campaigns import facts
 from campaigns.models import Audience, Campaign, Product
 from campaigns.models.copies import CopyStatus
+from campaigns.views.scores import shown_score
 from core import audit
 from core.models import User
 from experiments import queries as experiment_queries
@@ -127,6 +128,7 @@ def audience_groups(campaign: Campaign, audiences: Sequence[Audience], copies: I
     for copy in copies:
         copy.shown_findings = list(copy.findings.all())
         copy.shown_reviews = list(copy.reviews.all())
+        copy.shown_score = shown_score(next(iter(getattr(copy, "production_scores", ())), None))
         copy.shown_provenance = provenance(copy.provenance)
         by_audience.setdefault(copy.audience_id, []).append(copy)
     return [_group(audience, by_audience[audience.pk], language) for audience in audiences]
