@@ -27,10 +27,11 @@ class Stage(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a version does. Each kind has a production of its own."""
+    """What a version does. Writers and scorers have a production each; a base is only trained further."""
 
     WRITER = "writer"
     SCORER = "scorer"
+    BASE = "base"
 
 
 class Move(StrEnum):

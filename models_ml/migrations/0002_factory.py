@@ -153,7 +153,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelversion',
             name='kind',
-            field=models.CharField(choices=[('writer', 'writes copy'), ('scorer', 'scores copy')], default='writer', max_length=10, verbose_name='kind'),
+            field=models.CharField(choices=[('writer', 'writes copy'), ('scorer', 'scores copy'), ('base', 'to be trained further')], default='writer', max_length=10, verbose_name='kind'),
         ),
         migrations.AddField(
             model_name='modelversion',

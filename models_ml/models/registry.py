@@ -14,7 +14,11 @@ STAGES = [
     (Stage.PRODUCTION.value, _("production")),
     (Stage.RETIRED.value, _("retired")),
 ]
-KINDS = [(Kind.WRITER.value, _("writes copy")), (Kind.SCORER.value, _("scores copy"))]
+KINDS = [
+    (Kind.WRITER.value, _("writes copy")),
+    (Kind.SCORER.value, _("scores copy")),
+    (Kind.BASE.value, _("to be trained further")),
+]
 
 
 class ModelVersion(models.Model):

@@ -1,16 +1,17 @@
-"""Reads of the registry."""
+"""Reads of the registry: which versions there are, which is in production, and what a worker shall load."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import Case, IntegerField, QuerySet, When
+from django.db.models import Case, IntegerField, Model, QuerySet, When
 
-from core import errors
+from core import audit, errors
+from core.models import AuditEntry
 from models_ml.models import Kind, ModelVersion, Stage
 
-STARTER = Path(__file__).resolve().parent / "starter"
+STARTER = Path(__file__).resolve().parent.parent / "starter"
 _RANK = Case(
     When(stage=Stage.PRODUCTION, then=0),
     When(stage=Stage.STAGED, then=1),
@@ -22,12 +23,13 @@ _RANK = Case(
 
 def model_versions() -> QuerySet[ModelVersion]:
     """All versions, the one in production first, then the newest."""
-    return ModelVersion.objects.order_by(_RANK, "-created_at", "-id")
+    return ModelVersion.objects.select_related("dataset").order_by(_RANK, "-created_at", "-id")
 
 
 def model_version(version_id: int) -> ModelVersion:
-    """One version. Raises NotFound."""
-    found = ModelVersion.objects.filter(pk=version_id).first()
+    """One version with what it came from. Raises NotFound."""
+    related = ("dataset", "run", "check_job", "replaced", "created_by")
+    found = ModelVersion.objects.select_related(*related).filter(pk=version_id).first()
     if found is None:
         raise errors.NotFound("There is no such model version.")
     return found
@@ -51,3 +53,13 @@ def absolute(location: str) -> str:
     """A registered place as it can be opened: a folder of the repository in full, anything else as it is."""
     inside = Path(settings.ROOT) / location
     return str(inside) if inside.is_dir() else location
+
+
+def trainable_versions() -> QuerySet[ModelVersion]:
+    """What a run can start from: all that is not put away, production first."""
+    return model_versions().exclude(stage=Stage.RETIRED)
+
+
+def history(target: Model, limit: int = 20) -> list[AuditEntry]:
+    """What was recorded about a version, dataset or run, newest first."""
+    return list(audit.history(target)[:limit])

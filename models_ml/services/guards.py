@@ -1,0 +1,29 @@
+"""Who may write: asked by the services themselves, so that every door gives the same answer."""
+
+from __future__ import annotations
+
+from core import errors
+from core.audit import Actor
+from core.models import User
+
+
+def require(actor: Actor, permission: str, what: str) -> None:
+    """Raise Forbidden where a member's roles do not include `permission`; `what` completes “You may not …”.
+
+    A process of the platform may: it works for somebody who was asked already.
+    """
+    if isinstance(actor, User) and not actor.has_perm(permission):
+        raise errors.Forbidden(f"You may not {what}: your roles do not include it.", code="role_missing")
+
+
+def require_name(name: str, longest: int = 120) -> str:
+    """The name without blanks around it. Raises InvalidInput where it is empty, too long or holds a zero byte."""
+    name = name.strip()
+    if not name or len(name) > longest or "\x00" in name:
+        raise errors.InvalidInput.field("name", f"1 to {longest} characters are needed.")
+    return name
+
+
+def member(actor: Actor) -> User | None:
+    """The member to note as the one who asked."""
+    return actor if isinstance(actor, User) else None

@@ -1,0 +1,112 @@
+"""Taking files in: streamed to disk under a limit, hashed on the way, kept once under their SHA-256.
+
+Nothing is read whole into memory. A file that is cut off or too large leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from core import audit, errors
+from core.audit import Actor
+from models_ml.data.errors import DataError
+from models_ml.data.plan import Source
+from models_ml.models import SourceFile
+from models_ml.services.guards import member, require
+
+MOST_BYTES = 2 * 1024**3
+FOLDER = PurePath("datasets", "sources")
+UPLOAD, PAST = "upload", "past"
+
+
+def store_file(
+    *, name: str, chunks: Iterable[bytes], actor: Actor, origin: str = UPLOAD, most: int = MOST_BYTES
+) -> SourceFile:
+    """Keep a file; the same content in the same format is the row that is there already.
+
+    Raises Forbidden without the role, InvalidInput for a name without a known ending or an empty file, TooLarge past
+    `most` bytes.
+    """
+    require(actor, "models_ml.add_datasetversion", "hand in data")
+    name, kind = clean_name(name), format_of(name)
+    draft = Path(settings.VAR) / FOLDER / f".part-{uuid.uuid4().hex}"
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        digest, size = _write(draft, chunks, most)
+        if not size:
+            raise errors.InvalidInput.field("file", f"{name} is empty.")
+        place = FOLDER / digest[:16] / name
+        return _keep(draft, place, name=name, format=kind, sha256=digest, size_bytes=size, origin=origin, actor=actor)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def store_rows(*, name: str, rows: Iterable[Mapping[str, Any]], actor: Actor, origin: str = PAST) -> SourceFile:
+    """Keep rows that another part of the platform hands in, such as past copy and its results, as JSON lines."""
+    return store_file(name=f"{name}.jsonl", chunks=_lines(rows), actor=actor, origin=origin)
+
+
+def absolute(source: SourceFile) -> Path:
+    """Where a file can be opened."""
+    return Path(settings.VAR) / source.path
+
+
+def format_of(name: str) -> str:
+    """The format by the name's ending. Raises InvalidInput naming the formats there are."""
+    try:
+        return Source("catalogue", name).known_format()
+    except DataError as problem:
+        raise errors.InvalidInput.field("file", f"{name}: use .csv, .tsv, .jsonl or .parquet.") from problem
+
+
+def clean_name(name: str) -> str:
+    """A file name that is safe in a path and still readable: no folders, no control characters, 120 at most."""
+    bare = re.sub(r"[^\w. -]+", "_", PurePath(name.replace("\\", "/")).name).strip(" .")
+    stem, dot, ending = bare.rpartition(".")
+    return f"{stem[:100]}{dot}{ending[:20]}" or "file"
+
+
+def _write(draft: Path, chunks: Iterable[bytes], most: int) -> tuple[str, int]:
+    whole, size = hashlib.sha256(), 0
+    with draft.open("wb") as stream:
+        for chunk in chunks:
+            size += len(chunk)
+            if size > most:
+                raise errors.TooLarge(f"file: more than {most // 1024**2} MB were sent.", code="file_too_large")
+            whole.update(chunk)
+            stream.write(chunk)
+    return whole.hexdigest(), size
+
+
+def _keep(draft: Path, place: PurePath, *, actor: Actor, **fields: Any) -> SourceFile:
+    known = SourceFile.objects.filter(sha256=fields["sha256"], format=fields["format"]).first()
+    if known is not None and absolute(known).is_file():
+        return known
+    target = Path(settings.VAR) / (known.path if known else place)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft.replace(target)
+    return known or _row(place, actor=actor, **fields)
+
+
+def _row(place: PurePath, *, actor: Actor, **fields: Any) -> SourceFile:
+    try:
+        with transaction.atomic():
+            row = SourceFile.objects.create(path=str(place), created_by=member(actor), **fields)
+            audit.record("source.stored", row, actor=actor, sha256=row.sha256, size_bytes=row.size_bytes)
+            return row
+    except IntegrityError:
+        return SourceFile.objects.get(sha256=fields["sha256"], format=fields["format"])
+
+
+def _lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    for row in rows:
+        yield json.dumps(dict(row), ensure_ascii=False, default=str).encode() + b"\n"
