@@ -87,3 +87,7 @@ class DatasetVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.content_hash[:8]})" if self.content_hash else self.name
+
+    def rows(self, split: str) -> int:
+        """Rows of a split; 0 before the version is built."""
+        return int(self.counts.get(split, {}).get("rows", 0))

@@ -7,6 +7,7 @@ are not those that were registered can not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +55,26 @@ def request_check(version: ModelVersion, *, actor: Actor) -> Job:
 
 
 @transaction.atomic
-def keep_check(version: ModelVersion, found: dict[str, dict[str, Any]]) -> ModelVersion:
-    """Keep what a check measured. `found` holds `figures` (what the gate reads), `compared_with` (the id of the version
-    in production then, or null), and the details `brief`, `forgetting`, `robustness`, `safety`, `parity`.
+def keep_check(
+    version: ModelVersion,
+    *,
+    figures: Mapping[str, gate.Value],
+    details: Mapping[str, Mapping[str, Any]],
+    compared_with: ModelVersion | None,
+) -> ModelVersion:
+    """Keep what a check measured: the figures that the gate reads, and the details of each measurement by its name.
+
+    `compared_with` is the version in production whose loss was measured beside this one's.
     """
-    details = {name: found.get(name, {}) for name in ("forgetting", "robustness", "safety")}
-    report = {"figures": found["figures"], "compared_with": found.get("compared_with")}
-    measured = {name: found[name] for name in ("brief", "parity", "pairs") if name in found}
-    kept = ModelVersion.objects.select_for_update().get(pk=version.pk)
-    ModelVersion.objects.filter(pk=version.pk).update(
-        **details, gate=report, checked_at=timezone.now(), metrics={**kept.metrics, **measured}
+    held = ModelVersion.objects.select_for_update().get(pk=version.pk)
+    own = {name: dict(details.get(name, {})) for name in ("forgetting", "robustness", "safety")}
+    others = {name: dict(found) for name, found in details.items() if name not in own}
+    report = {"figures": dict(figures), "compared_with": compared_with.pk if compared_with else None}
+    ModelVersion.objects.filter(pk=held.pk).update(
+        **own, gate=report, checked_at=timezone.now(), metrics={**held.metrics, "check": others}
     )
-    kept = ModelVersion.objects.get(pk=version.pk)
-    lines = report_of(kept)
-    audit.record("model.checked", kept, actor="worker", passed=gate.passes(lines), figures=found["figures"])
+    kept = ModelVersion.objects.get(pk=held.pk)
+    audit.record("model.checked", kept, actor="worker", passed=gate.passes(report_of(kept)), figures=dict(figures))
     return kept
 
 
