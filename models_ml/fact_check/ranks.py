@@ -1,0 +1,74 @@
+"""Ranks that no list of words can hold: "the softest towel", "the most comfortable chair", `最舒服的椅子`; and low prices.
+
+A word ending in -est is a rank unless it is none ("forest") or speaks of time, place or wishes ("latest", "nearest",
+"deepest thanks"). `最` likewise (`最后`, `最近`). Exempt uses follow the SAMR notice 2023 no. 6, Art. 5 and 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from models_ml.fact_check.values import Claim
+
+_NO_RANK = frozenset(
+    "best forest guest guests interest rest west east nest quest request test contest honest modest harvest chest crest zest vest "
+    "invest suggest protest digest jest lest pest arrest attest ingest infest manifest tempest conquest bequest earnest "
+    "midwest northwest southwest northeast southeast everest budapest bucharest trieste dishonest immodest latest nearest "
+    "closest dearest oldest earliest soonest furthest farthest unrest armrest footrest headrest fest est sest finest greatest "
+    "cheapest priest breast least lowest coolest-box yeast feast beast toast coast boast past roast".split()
+)
+_EST = re.compile(r"\b[a-z]{2,12}est\b")
+_EST_EXEMPT = re.compile(
+    r"\s+(?:wishes|thanks|regards|dreams?|condolences|apologies|hour|of (?:days|nights|mornings|moments|evenings)|day of the year"
+    r"|days|nights|weeks|months|mornings|evenings|winters?|corners?|moments?|hearts?|bidder|common)\b"
+)
+_MOST = re.compile(
+    r"\b(?:the|our|your|world's|its)\s+most\s+(?!of\b|out\b|important (?:people|person|day|thing|moments)\b|part\b|people\b)[a-z]{3,}(?:[- ][a-z]{3,})?"
+)
+_FIRST = re.compile(r"(?<![a-z])(?:no\.?\s?1(?!\d)|#\s?1(?!\d)|top\.?\s?1(?!\d))(?:\s+(?:choice|brand|rated))?")
+_ONLY = re.compile(r"\bthe only [a-z]+ (?:brand|maker|shop|one of its kind)\b|\bonly brand\b|\bone of its kind\b")
+_LOWEST_WINDOW = re.compile(
+    r"\blowest (?:ever )?price (?:in|of|for|over) (?:the )?(?:last |past )?(?P<count>\d{1,3}|thirty|sixty|ninety|seven) (?P<unit>day|month|week)s?"
+    r"|(?:近|过去|最近)?(?P<days>\d{1,3}|三十|六十|九十|七)(?P<han>天|个月)(?:内|以来)?的?(?:最低价?|低价)"
+)
+_LOWEST = re.compile(
+    r"\blow(?:est) prices?\b(?! (?:ever|yet|this year|of the year|in|of|for|over)\b)|(?<![天月年史])最低价(?!格?波动)"
+)
+_ZUI = re.compile(
+    r"最(?!后|近|终|初|多|少|爱|想|新|早|晚|喜|适合|先|佳|优|好|高温|低|便宜|划算|外|内|里|怕|难忘|亲|在意|珍贵的人)[\u4e00-\u9fff]{1,2}"
+)
+_WISH = re.compile(r"[祝愿][^,。!]{0,8}$")
+_ZUI_EXEMPT = re.compile(
+    r"最(?:大|高|小|长|重)(?:载重|承重|容量|尺寸|号|温|可|不超|限度)|最(?:重要|珍贵|亲|美)的(?:人|你|事|日子|时光|家人|朋友)|最美的?(?:季节|时光|一天|风景)|最(?:简单|平凡|寻常|普通)的"
+)
+_DAYS = {"thirty": 30, "sixty": 60, "ninety": 90, "seven": 7, "三十": 30, "六十": 60, "九十": 90, "七": 7}
+_UNIT = {"day": 1, "week": 7, "month": 30, "天": 1, "个月": 30}
+
+
+def read_ranks(text: str) -> Iterator[Claim]:
+    """Every rank of a folded text that is not in the vocabulary, and every claim of a lowest price."""
+    for match in _EST.finditer(text) if "est" in text else ():
+        if match[0] not in _NO_RANK and not _EST_EXEMPT.match(text, match.end()):
+            yield Claim("superlative", match[0], None, *match.span())
+    for pattern in (_MOST, _FIRST, _ONLY):
+        for match in pattern.finditer(text):
+            subject = "number one" if pattern is _FIRST else re.sub(r"^(?:the|our|your|world's|its)\s+", "", match[0])
+            yield Claim("superlative", subject, None, *match.span())
+    yield from _lowest_prices(text)
+    for match in _ZUI.finditer(text) if "最" in text else ():
+        if not _ZUI_EXEMPT.match(text, match.start()) and not _WISH.search(
+            text[max(0, match.start() - 9) : match.start()]
+        ):
+            yield Claim("superlative", match[0], None, *match.span())
+
+
+def _lowest_prices(text: str) -> Iterator[Claim]:
+    if "lowest" not in text and "低" not in text:
+        return
+    for match in _LOWEST_WINDOW.finditer(text):
+        number = match["count"] or match["days"]
+        days = (int(number) if number.isdigit() else _DAYS[number]) * _UNIT[match["unit"] or match["han"]]
+        yield Claim("price_history", f"lowest price in {days} days", None, *match.span())
+    for match in _LOWEST.finditer(text):
+        yield Claim("superlative", "lowest price", None, *match.span())
