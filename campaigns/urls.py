@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from campaigns.views import campaigns, home, products
+from campaigns.views import campaigns, home, learning, products
 
 pages = [
     path("campaigns/", campaigns.campaign_list, name="list"),
@@ -13,6 +13,9 @@ pages = [
     path("campaigns/<slug:key>/generate/", campaigns.campaign_generate, name="generate"),
     path("campaigns/<slug:key>/launch/", campaigns.campaign_launch, name="launch"),
     path("campaigns/<slug:key>/finish/", campaigns.campaign_finish, name="finish"),
+    path("models/learning/", learning.learning, name="learning"),
+    path("models/learning/dataset/", learning.learning_dataset, name="learning_dataset"),
+    path("models/learning/scorer/", learning.learning_scorer, name="learning_scorer"),
     path("products/", products.product_list, name="products"),
 ]
 

@@ -1,7 +1,7 @@
 """What past experiments and reviews say of copy: the material that scorers and writers learn from.
 
 Three readings of the same rows. Arms with their counts train a scorer. Winners are shown to a writer as examples.
-Messages with answers, and pairs of answers with the evidence for the better one, train a writer. Chances come from
+Briefs with answers, and pairs of answers with the evidence for the better one, train a writer. Chances come from
 beta posteriors with Jeffreys' prior (a half each), and a pair's weight is 2 P(better) - 1: nothing where the test could
 not tell, 1 where it was certain. What a person wrote or approved is kept apart from what shoppers did.
 """
@@ -21,7 +21,7 @@ from core import errors
 from experiments import queries as experiments
 from experiments.stats.beta_binomial import Beta, chance_above
 from experiments.stats.proportions import Counts
-from models_ml.brief import Brief, BriefError, messages
+from models_ml.brief import Brief, BriefError
 from models_ml.channels import PARTS
 
 JEFFREYS = Beta(0.5, 0.5)
@@ -34,13 +34,14 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 
 @dataclass(frozen=True)
 class PastArm:
-    """One text that was tested: `test` and `group` say what it may be compared with."""
+    """One text that was tested: `test` and `group` say what it may be compared with, `share` what was planned."""
 
     test: str
     group: str
     language: str
     parts: dict[str, str]
     is_control: bool
+    share: float
     units: int
     successes: int
     copy_id: int | None
@@ -77,12 +78,11 @@ def past_winners(*, without_campaign: int | None = None) -> list[dict[str, Any]]
 
 
 def answer_rows() -> Iterator[dict[str, Any]]:
-    """Approved copy as chats, brief first, answer last: what a person let through. Grouped by product."""
+    """Approved copy with the brief it answers: what a person let through. Grouped by product."""
     approved = Copy.objects.filter(status=CopyStatus.APPROVED).select_related("campaign__brand", "audience", "product")
     for copy in approved.order_by("pk").iterator(chunk_size=500):
-        if chat := _chat(copy):
-            answer = {"role": "assistant", "content": answer_text(written_parts(copy) | {"theme": copy.theme})}
-            yield {"messages": [*chat, answer], "language": copy.campaign.language, "group": _group(copy)}
+        if brief := _usable_brief(copy):
+            yield {"brief": brief, "theme": copy.theme, **written_parts(copy), "group": _group(copy)}
 
 
 def pair_rows() -> Iterator[dict[str, Any]]:
@@ -127,6 +127,7 @@ def _arms(test: experiments.FinishedTest) -> Iterator[PastArm]:
             language=language,
             parts=parts,
             is_control=arm.is_control,
+            share=arm.share,
             units=arm.units,
             successes=min(arm.successes, arm.units),
             copy_id=copy_id if isinstance(copy_id, int) else None,
@@ -173,18 +174,12 @@ def _edited_pairs() -> Iterator[dict[str, Any]]:
 
 
 def _pair(better: Copy | None, worse: Copy | None, *, weight: float, group: str) -> Iterator[dict[str, Any]]:
-    if better is None or worse is None or not (chat := _chat(better)):
+    if better is None or worse is None or not (brief := _usable_brief(better)):
         return
     chosen, rejected = (answer_text(written_parts(copy) | {"theme": copy.theme}) for copy in (better, worse))
     if chosen != rejected:
-        yield {
-            "messages": chat,
-            "chosen": chosen,
-            "rejected": rejected,
-            "weight": round(weight, 4),
-            "language": better.campaign.language,
-            "group": group,
-        }
+        weighed = {"weight": round(weight, 4), "group": group}
+        yield {"brief": brief, "chosen": chosen, "rejected": rejected, **weighed}
 
 
 # --- copies -----------------------------------------------------------------------------------------------------------
@@ -193,11 +188,13 @@ def _copy(copy_id: int | None) -> Copy | None:
     return rows.filter(pk=copy_id).first() if copy_id is not None else None
 
 
-def _chat(copy: Copy) -> list[dict[str, str]]:
+def _usable_brief(copy: Copy) -> dict[str, Any] | None:
+    found = brief_json(copy)
     try:
-        return messages(Brief.from_json(brief_json(copy)))
+        Brief.from_json(found)
     except BriefError:
-        return []
+        return None
+    return found
 
 
 def _group(copy: Copy) -> str:

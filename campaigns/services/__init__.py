@@ -8,15 +8,31 @@ from campaigns.services.generation import (
     write_copy,
 )
 from campaigns.services.launching import finish_campaign, launch_campaign
+from campaigns.services.learning import (
+    COPY,
+    PAIRS,
+    SCORER_TASK,
+    Material,
+    Trainer,
+    make_dataset,
+    material,
+    request_scorer,
+    train_scorer,
+)
 from campaigns.services.prices import record_price
 from campaigns.services.reviews import approve_copy, edit_copy, refill_copy, reject_copy
 from campaigns.services.scoring import Effect, Scored, TextScorer, due_for, score_waiting
 from campaigns.services.settling import settle_campaign, settle_generating
 
 __all__ = [
+    "COPY",
+    "PAIRS",
+    "SCORER_TASK",
     "Effect",
+    "Material",
     "Scored",
     "TextScorer",
+    "Trainer",
     "Writer",
     "approve_copy",
     "archive_campaign",
@@ -25,15 +41,19 @@ __all__ = [
     "edit_copy",
     "finish_campaign",
     "launch_campaign",
+    "make_dataset",
+    "material",
     "record_price",
     "refill_copy",
     "reject_copy",
     "request_generation",
+    "request_scorer",
     "score_waiting",
     "set_control",
     "settle_campaign",
     "settle_generating",
     "store_candidate",
     "submit_copy",
+    "train_scorer",
     "write_copy",
 ]

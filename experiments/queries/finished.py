@@ -23,12 +23,13 @@ _PROPORTION, _FALLBACK = "proportion", "converted"
 
 @dataclass(frozen=True)
 class FinishedArm:
-    """One arm: what it showed, how many units saw it and for how many the metric was reached."""
+    """One arm: what it showed, its planned share, how many units saw it and for how many the metric was reached."""
 
     key: str
     name: str
     content: dict[str, Any]
     is_control: bool
+    share: float
     units: int
     successes: int
 
@@ -70,8 +71,10 @@ def finished_tests() -> Iterator[FinishedTest]:
     """Finished experiments on their goal where it is a proportion, else on conversion; at least two arms with units."""
     for analysis in finished_analyses():
         metric, column = _goal(analysis)
-        arms = [_arm(arm, column) for arm in arms_with_moments(analysis) if column in arm.moments.columns]
-        if len(found := tuple(arm for arm in arms if arm.units)) >= 2:
+        counted = [arm for arm in arms_with_moments(analysis) if column in arm.moments.columns]
+        whole = sum(arm.weight for arm in counted)
+        arms = [_arm(arm, column, whole) for arm in counted]
+        if len(found := tuple(arm for arm in arms if arm.units and arm.share)) >= 2:
             yield FinishedTest(analysis.experiment_id, analysis.experiment.key, metric, found)
 
 
@@ -84,7 +87,8 @@ def _goal(analysis: Analysis) -> tuple[str, str]:
     return "conversion", _FALLBACK
 
 
-def _arm(arm: Arm, column: str) -> FinishedArm:
+def _arm(arm: Arm, column: str, whole: float) -> FinishedArm:
     moments = arm.moments.value()
     mean = float(moments.mean_vector[moments.columns.index(column)]) if moments.n else 0.0
-    return FinishedArm(arm.key, arm.name, arm.content, arm.is_control, moments.n, round(mean * moments.n))
+    share = arm.weight / whole if whole else 0.0
+    return FinishedArm(arm.key, arm.name, arm.content, arm.is_control, share, moments.n, round(mean * moments.n))

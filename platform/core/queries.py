@@ -31,6 +31,11 @@ def jobs_of(target: models.Model, limit: int = 10) -> list[Job]:
     return list(Job.objects.filter(object_type=target._meta.label, object_id=str(target.pk))[:limit])
 
 
+def jobs_by_task(task_name: str, limit: int = 10) -> list[Job]:
+    """The newest jobs of one task."""
+    return list(Job.objects.filter(task_name=task_name)[:limit])
+
+
 def api_keys() -> models.QuerySet[ApiKey]:
     """All keys, usable ones first."""
     return ApiKey.objects.select_related("created_by").order_by(models.F("revoked_at").desc(nulls_first=True), "-id")

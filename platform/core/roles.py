@@ -32,6 +32,8 @@ VIEW_ALL = (
     "experiments.view_arm",
     "experiments.view_analysis",
     "models_ml.view_modelversion",
+    "models_ml.view_datasetversion",
+    "models_ml.view_trainingrun",
     "core.view_job",
 )
 
@@ -61,6 +63,9 @@ PERMISSIONS: dict[Role, tuple[str, ...]] = {
         "experiments.add_experiment",
         "experiments.change_experiment",
         "experiments.import_experiment",
+        "models_ml.add_datasetversion",
+        "models_ml.add_trainingrun",
+        "models_ml.check_modelversion",
         "core.view_auditentry",
         "core.cancel_job",
     ),

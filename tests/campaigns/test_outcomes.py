@@ -9,7 +9,7 @@ from campaigns.models import Campaign, Copy
 from core.roles import Role
 from experiments.models import Analysis, Arm, ArmMoments, Experiment
 from experiments.stats.moments import Moments
-from models_ml.brief import Brief, parse
+from models_ml.brief import Brief, Candidate, parse
 from tests import people
 from tests.campaigns import shop
 
@@ -78,11 +78,9 @@ def test_approved_copy_answers_its_brief() -> None:
     rows = list(queries.answer_rows())
     assert len(rows) == Copy.objects.filter(campaign=campaign, status="approved").count() == 4
     assert {row["group"] for row in rows} == {"BAG-1"}
-    roles = [message["role"] for message in rows[0]["messages"]]
-    assert roles == ["system", "user", "assistant"]
     copy = Copy.objects.order_by("pk")[0]
-    parsed = parse(rows[0]["messages"][-1]["content"])
-    assert parsed == parse(queries.outcomes.answer_text(queries.written_parts(copy) | {"theme": copy.theme}))
+    assert {name: rows[0][name] for name in queries.written_parts(copy)} == queries.written_parts(copy)
+    assert (rows[0]["theme"], Brief.from_json(rows[0]["brief"]).channel) == (copy.theme, "push")
 
 
 def test_a_pair_weighs_what_the_test_can_tell() -> None:
@@ -93,7 +91,8 @@ def test_a_pair_weighs_what_the_test_can_tell() -> None:
     assert worse.theme in pair["rejected"]
     assert 0.99 < pair["weight"] <= 1
     assert pair["group"] == experiment.key
-    assert [message["role"] for message in pair["messages"]] == ["system", "user"]
+    assert parse(pair["chosen"]) == Candidate(theme=better.theme, **queries.written_parts(better))
+    assert Brief.from_json(pair["brief"]).audience.key == better.audience.key
 
 
 def test_a_test_that_cannot_tell_gives_no_pair() -> None:

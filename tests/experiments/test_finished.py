@@ -18,8 +18,8 @@ def test_a_finished_experiment_gives_units_and_successes_of_each_arm() -> None:
     found = list(finished_tests())
     assert [(one.experiment_id, one.key, one.metric) for one in found] == [(made.pk, "welcome", "conversion")]
     assert found[0].arms == (
-        FinishedArm("arm-0", "x", {}, is_control=True, units=2000, successes=200),
-        FinishedArm("arm-1", "Second", {"headline": "Hello"}, is_control=False, units=2000, successes=260),
+        FinishedArm("arm-0", "x", {}, is_control=True, share=0.5, units=2000, successes=200),
+        FinishedArm("arm-1", "Second", {"headline": "Hello"}, is_control=False, share=0.5, units=2000, successes=260),
     )
 
 

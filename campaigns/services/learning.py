@@ -1,0 +1,122 @@
+"""From results to what learns from them: datasets of past copy for writers, and a scorer from past tests.
+
+The rows come from `queries.outcomes`; what is done with them is models_ml's. The scorer is trained by a job whose work
+is given its trainer, so that nothing here knows torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from django.db import transaction
+
+from campaigns import queries
+from campaigns.queries import PastArm
+from campaigns.services.guards import require
+from core import audit, errors
+from core.jobs import JobContext
+from core.models import Job, User
+from core.models.job import Status
+from core.services.jobs import create_job
+from models_ml import services as models_ml
+from models_ml.data.plan import COPY_PARTS
+from models_ml.models import DatasetVersion
+from models_ml.nn.progress import OnProgress
+
+SCORER_TASK = "campaigns.train_scorer"
+COPY, PAIRS = "copy", "pairs"
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    COPY: ("brief", *COPY_PARTS, "group"),
+    PAIRS: ("brief", "chosen", "rejected", "weight", "group"),
+}
+
+
+@dataclass(frozen=True)
+class Material:
+    """How much there is to learn from: finished tests with their arms, examples to show, answers and pairs."""
+
+    tests: int
+    arms: int
+    winners: int
+    answers: int
+    pairs: int
+
+
+class Trainer(Protocol):
+    """What trains a scorer: `models_ml.jobs.scoring.train_scorer`, or a fake."""
+
+    def __call__(
+        self, arms: Sequence[PastArm], *, seed: int, on_progress: OnProgress, should_stop: Callable[[], bool]
+    ) -> Mapping[str, Any]:
+        """Train, register a candidate, and answer {"version": id, "sentence": what was measured}."""
+
+
+def material() -> Material:
+    """What is there now."""
+    arms = queries.past_arms()
+    return Material(
+        tests=len({arm.test for arm in arms}),
+        arms=len(arms),
+        winners=len(queries.past_winners()),
+        answers=sum(1 for _ in queries.answer_rows()),
+        pairs=sum(1 for _ in queries.pair_rows()),
+    )
+
+
+def make_dataset(*, task: str, name: str, actor: User) -> DatasetVersion:
+    """A dataset version from past copy, being built by its job; the door sends it.
+
+    `task` "copy" takes approved answers, "pairs" weighted preferences. Raises Conflict where there are none, and what
+    `models_ml.services.create_dataset` raises.
+    """
+    if task not in _COLUMNS:
+        raise errors.InvalidInput.field("task", f"must be one of {', '.join(_COLUMNS)}.")
+    rows = list(queries.answer_rows() if task == COPY else queries.pair_rows())
+    if not rows:
+        raise errors.Conflict(_nothing(task), code="nothing_to_learn")
+    file = models_ml.store_rows(name=f"past-{task}", rows=rows, actor=actor)
+    chosen = models_ml.ChosenSource(file, kind=task, columns={column: column for column in _COLUMNS[task]})
+    return models_ml.create_dataset(name=name, task=task, sources=[chosen], actor=actor)
+
+
+@transaction.atomic
+def request_scorer(*, actor: User, seed: int = 1) -> Job:
+    """A waiting job that trains a scorer on the finished tests; the door sends it.
+
+    Raises Conflict where one is being trained, or no test is finished; Forbidden without the role.
+    """
+    require(actor, "models_ml.add_trainingrun", "train models")
+    if Job.objects.filter(task_name=SCORER_TASK, status__in=[Status.QUEUED, Status.RUNNING]).exists():
+        raise errors.Conflict("A scorer is being trained already.", code="already_training")
+    if not queries.past_arms():
+        raise errors.Conflict(
+            "No test with texts is finished yet. A scorer learns from finished tests, live or imported.",
+            code="nothing_to_learn",
+        )
+    job = create_job(
+        task_name=SCORER_TASK, queue="gpu", title="Train a scorer on past tests", arguments={"seed": seed},
+        created_by=actor,
+    )  # fmt: skip
+    audit.record("scorer.asked", job, actor=actor)
+    return job
+
+
+def train_scorer(job: JobContext, *, trainer: Trainer) -> dict[str, Any]:
+    """The work of one job: train on what is finished now. Answers the version and a sentence."""
+
+    def tell(fraction: float, stage: str, message: str, metrics: Mapping[str, float]) -> None:  # noqa: ARG001
+        job.progress(100 * fraction, stage, message)
+
+    seed = int(job.arguments.get("seed", 1))
+    made = dict(trainer(queries.past_arms(), seed=seed, on_progress=tell, should_stop=job.should_stop))
+    job.check()
+    job.log(str(made["sentence"]))
+    return made
+
+
+def _nothing(task: str) -> str:
+    if task == COPY:
+        return "No copy is approved yet, so there is no answer to learn from."
+    return "No finished test tells two copies apart, and no edit was approved: there is no preference to learn from."
