@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field
 from typing import Any
 
-from models_ml.channels import CHANNELS, PARTS, width
+from models_ml.channels import CHANNELS, width
+from models_ml.parsing import SLOT_PATTERN, Candidate, ParseFailure, parse
+from models_ml.untrusted import clean
+
+# What belongs to the contract, wherever it is written.
+__all__ = [
+    "ATTRIBUTES", "AUDIENCES", "GOALS", "LANGUAGES", "OFFER_KINDS", "SLOTS", "SLOT_PATTERN", "TONES", "TRAITS",
+    "Audience", "Brief", "BriefError", "Candidate", "FillError", "Offer", "ParseFailure", "Product",
+    "clean", "facts", "fill", "messages", "name_bucket", "parse", "problems", "required_slots", "slots",
+]  # fmt: skip
 
 LANGUAGES = ("en", "zh")
 TONES = ("plain", "warm", "playful", "premium", "urgent")
@@ -40,7 +48,6 @@ AUDIENCES: Mapping[str, tuple[str, ...]] = {
 }
 
 SLOTS = ("product", "brand", "price", "discount", "threshold", "bundle", "gift", "code", "deadline", *ATTRIBUTES)
-SLOT_PATTERN = re.compile(r"\{([a-z_]+)\}")
 _OFFER_SLOT = {"percent": "discount", "amount": "discount", "bundle": "bundle", "gift": "gift"}
 _FREE_SHIPPING = re.compile(
     r"free (standard |home )?(delivery|shipping)|(ships|shipped|delivered|comes) free|delivery is free"
@@ -54,7 +61,6 @@ _WRONG_WAY = {
 }
 _NAME_BUCKETS = ((10, "tiny"), (16, "short"), (22, "medium"), (30, "long"))
 
-_CHAT_TOKEN = re.compile(r"<\|?[^<>\n]{1,40}\|?>|<\||\|>|\[/?(INST|SYS)\]|<</?SYS>>", re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -176,27 +182,6 @@ class Brief:
         return cls(**values)
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """What a model proposes, slots unfilled."""
-
-    theme: str
-    headline: str
-    body: str
-    call_to_action: str
-
-    def parts(self) -> dict[str, str]:
-        """The parts a shopper sees, by the names `channels` uses."""
-        return {part: getattr(self, part) for part in PARTS}
-
-
-@dataclass(frozen=True)
-class ParseFailure:
-    """Why a model's text is no candidate, in a sentence."""
-
-    reason: str
-
-
 def slots(brief: Brief) -> tuple[str, ...]:
     """The slots a copy for `brief` may use, in the order of SLOTS."""
     offered = {"product", *(key for key in ATTRIBUTES if brief.product.attributes.get(key))}
@@ -287,62 +272,6 @@ def name_bucket(name: str) -> str:
     """How much room the product's name takes: tiny, short, medium, long or huge (by display width)."""
     size = width(clean(name, 120))
     return next((bucket for limit, bucket in _NAME_BUCKETS if size <= limit), "huge")
-
-
-def clean(text: str, limit: int) -> str:
-    """Untrusted `text` on one line: no control characters, chat template tokens or slots; cut to `limit` characters."""
-    flat = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
-    previous = None
-    while previous != flat:  # taking one token out must not join the halves of another
-        previous, flat = flat, _CHAT_TOKEN.sub(" ", flat)
-    flat = flat.translate({ord("{"): "(", ord("}"): ")"})
-    return " ".join(flat.split())[:limit].strip()
-
-
-_KEYS = {
-    "theme": "theme", "主题": "theme", "headline": "headline", "subject": "headline", "title": "headline",
-    "标题": "headline", "body": "body", "text": "body", "正文": "body", "内容": "body", "cta": "call_to_action",
-    "call to action": "call_to_action", "call_to_action": "call_to_action", "行动": "call_to_action",
-    "行动号召": "call_to_action",
-}  # fmt: skip
-_LINE = re.compile(r"^[\s>*#-]*([A-Za-z_ ]{3,16}|[\u4e00-\u9fff]{2,4})\s*\**\s*[:：]\s*\**\s*(.*?)\s*$")
-
-
-def parse(text: str) -> Candidate | ParseFailure:
-    """A candidate from a model's text: `key: value` lines (keys English or Chinese), or a JSON object."""
-    found = _from_json(text) or _from_lines(text)
-    for name in ("theme", "headline", "body", "call_to_action"):
-        if not found.get(name):
-            return ParseFailure(f"no {name.replace('_', ' ')}")
-    stray = next((name for name, value in found.items() if re.search(r"[{}]", SLOT_PATTERN.sub("", value))), None)
-    if stray:
-        return ParseFailure(f"a broken slot in the {stray.replace('_', ' ')}")
-    return Candidate(**found)
-
-
-def _from_json(text: str) -> dict[str, str]:
-    start, end = text.find("{\n"), text.rfind("}")
-    start = start if start >= 0 else text.find('{"')
-    if start < 0 or end < start:
-        return {}
-    try:
-        data = json.loads(text[start : end + 1])
-    except ValueError:
-        return {}
-    items = data.items() if isinstance(data, dict) else ()
-    return {
-        _KEYS[key.lower()]: value.strip() for key, value in items if key.lower() in _KEYS and isinstance(value, str)
-    }
-
-
-def _from_lines(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        match = _LINE.match(line)
-        name = _KEYS.get(match[1].strip().lower()) if match else None
-        if match and name and name not in found:
-            found[name] = match[2].strip("* \t")
-    return found
 
 
 def _system(brief: Brief) -> str:

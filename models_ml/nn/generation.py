@@ -1,101 +1,100 @@
-"""Briefs in, candidates out, with any causal model: batched, seeded, checked, with provenance.
+"""Briefs in, candidates out, with any causal model on this machine: batched with a KV cache, seeded.
 
-A brief's texts depend on the model, the brief, the seed and the sampling alone, not on the other briefs of the call:
-each draw has its own seed (`sampling`), and draws are accepted in their order. A draw is refused when it does not
-parse, departs from its brief, is too long for the channel once filled, or is a twin of an accepted one; then the brief
-gets another draw, up to a bound.
+A text depends on the model, the brief, the seed and the sampling alone, not on the other rows of its batch: each draw
+has its own seed (`sampling`). What happens to a draft (judging, redrawing, keeping apart) is `models_ml.drafting`'s and
+the same for every provider; here is only how a local network writes, as the provider `LocalModel`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
-from models_ml.brief import SLOT_PATTERN, Brief, Candidate, ParseFailure, clean, facts, fill, parse, problems, slots
-from models_ml.channels import violations
+from models_ml.brief import Brief
+from models_ml.drafting import (
+    GenerationError,
+    OnBatch,
+    OnReject,
+    Provenance,
+    RawCandidate,
+    Rejection,
+    Wishes,
+    draft,
+)
+from models_ml.examples import Winner
+from models_ml.judging import judge, similarity, untidy
 from models_ml.nn.loading import LoadedModel
 from models_ml.nn.progress import ShouldStop, never
-from models_ml.nn.prompting import Prompt, prompt_of
+from models_ml.nn.prompting import Prompt, prompt_ids, prompt_of
 from models_ml.nn.sampling import Sampling, SeededSampler
+from models_ml.pacing import Pace
+from models_ml.providers.protocol import Draft, Prepared, ProviderError, TooLarge, Usage, WriteRequest, row_seed
 
-_SPARE_DRAWS = 8
-_FOREIGN = {"en": r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]", "zh": r"[A-Za-z]{4}"}  # slots and "App" are no words
+__all__ = [
+    "GenerationError", "LocalModel", "Provenance", "RawCandidate", "Rejection", "continue_prompts", "generate", "judge",
+    "row_seed_of", "similarity", "untidy",
+]  # fmt: skip
+
 _LEAST_ROOM = 64  # tokens an answer needs
+_AT_ONCE = {"cpu": 32, "cuda": 128}
 
 
-class GenerationError(Exception):
-    """Generation cannot start for a brief; says which and why."""
+class LocalModel:
+    """A loaded network as a provider. Prompts are made once a brief and kept for its later draws."""
 
+    name = "local"
 
-@dataclass(frozen=True)
-class Provenance:
-    """How a text came to be: enough to make it again. `seed` is the row's own, `draw` its number for this brief."""
+    def __init__(self, loaded: LoadedModel, *, most_at_once: int | None = None) -> None:
+        self.loaded = loaded
+        self.id, self.hash = loaded.base_id or loaded.id, loaded.base_hash if loaded.base_id else loaded.hash
+        self.adapter = f"{loaded.id} {loaded.hash}" if loaded.base_id else ""
+        self.most_at_once = most_at_once or _AT_ONCE.get(loaded.model.device.type, 32)
+        self._prompts: dict[tuple[str, tuple[str, ...]], Prompt] = {}
 
-    model_id: str
-    model_hash: str
-    prompt_hash: str
-    run_seed: int
-    seed: int
-    draw: int
-    sampling: Sampling
-    slots: tuple[str, ...]
-    prompt_tokens: int
-    new_tokens: int
+    def prepare(self, brief: Brief, examples: Sequence[Winner]) -> Prepared:
+        """Raises ProviderError where the prompt leaves the model no room to answer."""
+        prompt = self._prompt(brief, examples)
+        tokens = len(prompt_ids(self.loaded, prompt))
+        if tokens + _LEAST_ROOM > self.loaded.context:
+            raise ProviderError(f"its prompt takes {tokens} tokens, the model holds {self.loaded.context}")
+        theme_by = "opening" if prompt.opening else ""
+        return Prepared(prompt.hash, tokens, prompt.examples, prompt.left_out, theme_by)  # type: ignore[arg-type]
 
-    def to_json(self) -> dict[str, object]:
-        """As a JSON-ready dict."""
-        return {**asdict(self), "slots": list(self.slots)}
+    def write(self, request: WriteRequest) -> Iterator[Sequence[Draft]]:
+        """All drafts at once. Raises TooLarge, before any of them, where the device has no memory for so many."""
+        started = time.monotonic()
+        prompts = [self._prompt(draw.brief, draw.examples) for draw in request.draws]
+        seeds = [draw.seed for draw in request.draws]
+        outputs: list[tuple[str, int]] | None = None
+        try:
+            outputs = continue_prompts(self.loaded, prompts, seeds, request.sampling, request.should_stop)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise ProviderError(f"the model stopped: {_first_line(error)}") from error
+        if outputs is None:  # outside of the clause above, where the traceback would still hold the tensors
+            _free(self.loaded)
+            raise TooLarge(len(prompts))
+        each = (time.monotonic() - started) / max(1, len(prompts))
+        lengths = [len(prompt_ids(self.loaded, prompt)) for prompt in prompts]
+        drafts = [
+            Draft(place, text, Usage(self.name, self.loaded.id, length, tokens, each, key=f"{prompt.hash}/{seed}"))
+            for place, ((text, tokens), length, prompt, seed) in enumerate(
+                zip(outputs, lengths, prompts, seeds, strict=True)
+            )
+        ]
+        for one in drafts:
+            request.record(one.usage)
+        yield drafts
 
-
-@dataclass(frozen=True)
-class RawCandidate:
-    """An accepted text for `briefs[brief_index]`: parsed, slots unfilled, and as the model wrote it."""
-
-    brief_index: int
-    candidate: Candidate
-    text: str
-    provenance: Provenance
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """A refused draw and the reasons, in sentences."""
-
-    brief_index: int
-    text: str
-    reasons: tuple[str, ...]
-
-
-OnBatch = Callable[[int, int, Sequence[RawCandidate]], None]
-OnReject = Callable[[Rejection], None]
-
-
-@dataclass
-class _Job:
-    """One brief on its way: what is accepted, what was drawn."""
-
-    index: int
-    brief: Brief
-    prompt: Prompt
-    prompt_tokens: int
-    values: Mapping[str, str]
-    wanted: int
-    most_draws: int
-    drawn: int = 0
-    accepted: list[RawCandidate] = field(default_factory=list)
-
-    def next_draws(self) -> Iterator[int]:
-        """The numbers of the draws to make now: as many as candidates are missing."""
-        missing = min(self.wanted - len(self.accepted), self.most_draws - self.drawn)
-        numbers = range(self.drawn, self.drawn + missing)
-        self.drawn += max(0, missing)
-        return iter(numbers)
+    def _prompt(self, brief: Brief, examples: Sequence[Winner]) -> Prompt:
+        key = (repr(brief), tuple(one.id for one in examples))
+        if key not in self._prompts:
+            self._prompts[key] = prompt_of(self.loaded, brief, examples)
+        return self._prompts[key]
 
 
 def generate(
@@ -106,7 +105,7 @@ def generate(
     *,
     values: Sequence[Mapping[str, str]] | None = None,
     sampling: Sampling | None = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     on_batch: OnBatch | None = None,
     on_reject: OnReject | None = None,
     should_stop: ShouldStop = never,
@@ -114,116 +113,44 @@ def generate(
     """Up to `n` distinct candidates for each brief, in the order of the briefs; fewer where the bound on draws is met.
 
     `values` are the facts by slot for each brief, with which lengths are judged (default: those the brief holds).
+    Batches grow while the device keeps up, or have `batch_size` texts, and shrink where memory runs out.
     `on_batch(done, wanted, new)` is called after each batch, `on_reject` for each refused draw. When `should_stop`
-    turns true the batch under way is given up and what was accepted so far is returned. Raises GenerationError.
+    turns true the batch under way is given up and what was accepted so far is returned. Raises GenerationError, and
+    ProviderError where the device fails. For all wishes (examples, labels, embeddings) see `drafting.draft`.
     """
-    if n < 1:
-        raise GenerationError("n must be at least 1")
-    if values is not None and len(values) != len(briefs):
-        raise GenerationError("values must be one mapping for each brief")
-    settings = sampling or Sampling()
-    jobs = [
-        _job(loaded, (index, brief), values[index] if values else None, wanted=n, sampling=settings)
-        for index, brief in enumerate(briefs)
-    ]
-    while not should_stop() and (draws := [(job, number) for job in jobs for number in job.next_draws()]):
-        for start in range(0, len(draws), batch_size):
-            new = _batch(
-                loaded,
-                draws[start : start + batch_size],
-                seed=seed,
-                sampling=settings,
-                on_reject=on_reject,
-                should_stop=should_stop,
-            )
-            if should_stop():
-                break
-            if on_batch is not None:
-                on_batch(sum(len(job.accepted) for job in jobs), n * len(jobs), new)
-    return [candidate for job in jobs for candidate in job.accepted]
-
-
-def _job(
-    loaded: LoadedModel,
-    numbered: tuple[int, Brief],
-    values: Mapping[str, str] | None,
-    *,
-    wanted: int,
-    sampling: Sampling,
-) -> _Job:
-    index, brief = numbered
-    prompt = prompt_of(loaded, brief)
-    tokens = len(loaded.tokenizer(prompt.text, add_special_tokens=not loaded.has_chat_template)["input_ids"])
-    if tokens + _LEAST_ROOM > loaded.context:
-        raise GenerationError(f"brief {index + 1}: its prompt takes {tokens} tokens, the model holds {loaded.context}")
-    own = values if values is not None else facts(brief)
-    if lacking := [slot for slot in slots(brief) if slot not in own]:
-        raise GenerationError(f"brief {index + 1}: its values lack {{{lacking[0]}}}")
-    most = 1 if sampling.temperature == 0 else 4 * wanted + _SPARE_DRAWS  # greedy has one answer only
-    return _Job(index, brief, prompt, tokens, own, wanted, most)
+    wishes = Wishes(
+        values=values, sampling=sampling or Sampling(), on_batch=on_batch, on_reject=on_reject, should_stop=should_stop
+    )
+    pace = Pace.steady(batch_size) if batch_size is not None else None
+    return draft(LocalModel(loaded), briefs, n, seed, wishes=wishes, pace=pace)
 
 
 def row_seed_of(seed: int, prompt: Prompt, draw: int) -> int:
     """The seed of one draw: 48 bits, so exact in JSON consumers that read numbers as doubles."""
-    digest = hashlib.sha256(f"{seed}/{prompt.hash}/{draw}".encode()).digest()
-    return int.from_bytes(digest[:6], "big")
-
-
-def _batch(
-    loaded: LoadedModel,
-    draws: Sequence[tuple[_Job, int]],
-    *,
-    seed: int,
-    sampling: Sampling,
-    on_reject: OnReject | None,
-    should_stop: ShouldStop,
-) -> list[RawCandidate]:
-    """Draw one batch and judge it. Returns the accepted, which are also on their jobs."""
-    seeds = [row_seed_of(seed, job.prompt, draw) for job, draw in draws]
-    outputs = continue_prompts(loaded, [job.prompt for job, _ in draws], seeds, sampling, should_stop)
-    new: list[RawCandidate] = []
-    for (job, draw), row_seed, (text, new_tokens) in zip(
-        draws, seeds, outputs if not should_stop() else (), strict=False
-    ):
-        verdict = judge(job.brief, text, job.values)
-        if isinstance(verdict, Candidate) and _is_twin(job, verdict, sampling):
-            verdict = ("is a twin of another candidate",)
-        if isinstance(verdict, Candidate):
-            provenance = Provenance(
-                loaded.id, loaded.hash, job.prompt.hash, seed, row_seed, draw, sampling, slots(job.brief),
-                job.prompt_tokens, new_tokens,
-            )  # fmt: skip
-            job.accepted.append(RawCandidate(job.index, verdict, text, provenance))
-            new.append(job.accepted[-1])
-        elif on_reject is not None:
-            on_reject(Rejection(job.index, text, verdict))
-    return new
+    return row_seed(seed, prompt.hash, draw)
 
 
 @torch.inference_mode()
 def continue_prompts(
     loaded: LoadedModel, prompts: Sequence[Prompt], seeds: Sequence[int], sampling: Sampling, should_stop: ShouldStop
 ) -> list[tuple[str, int]]:
-    """The continuation of each prompt and its number of tokens."""
-    inputs = loaded.tokenizer(
-        [prompt.text for prompt in prompts],
-        return_tensors="pt",
-        padding=True,
-        add_special_tokens=not loaded.has_chat_template,
+    """The answer to each prompt, from its opening on, and the number of tokens that were written."""
+    network: Any = loaded.model  # generate is mixed in, which the types do not tell
+    inputs = loaded.tokenizer.pad(
+        {"input_ids": [prompt_ids(loaded, prompt) for prompt in prompts]}, padding=True, return_tensors="pt"
     )
     length = int(inputs["input_ids"].shape[1])
-    network: Any = loaded.model  # generate is mixed in, which the types do not tell
     output = network.generate(
-        input_ids=inputs["input_ids"].to(loaded.model.device),
-        attention_mask=inputs["attention_mask"].to(loaded.model.device),
-        generation_config=_config(loaded, min(sampling.max_new_tokens, loaded.context - length)),
+        input_ids=inputs["input_ids"].to(network.device),
+        attention_mask=inputs["attention_mask"].to(network.device),
+        generation_config=_config(loaded, network, min(sampling.max_new_tokens, loaded.context - length)),
         logits_processor=[SeededSampler(sampling, seeds, length, [prompt.banned for prompt in prompts])],
         stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
     )
     answers = output[:, length:].cpu()
     counts = (answers != int(loaded.tokenizer.pad_token_id)).sum(dim=1).tolist()
     texts = loaded.tokenizer.batch_decode(answers, skip_special_tokens=True)
-    return list(zip(texts, counts, strict=True))
+    return [(prompt.opening + text, count) for prompt, text, count in zip(prompts, texts, counts, strict=True)]
 
 
 class _StopWhen(StoppingCriteria):
@@ -234,9 +161,9 @@ class _StopWhen(StoppingCriteria):
         return torch.full((len(input_ids),), self.should_stop(), device=input_ids.device)
 
 
-def _config(loaded: LoadedModel, room: int) -> GenerationConfig:
+def _config(loaded: LoadedModel, network: Any, room: int) -> GenerationConfig:
     """Greedy to transformers, since our processor draws; both end tokens, the model's and the tokenizer's."""
-    own = getattr(loaded.model.generation_config, "eos_token_id", None)
+    own = getattr(network.generation_config, "eos_token_id", None)
     ends = {*(own if isinstance(own, list) else [own]), loaded.tokenizer.eos_token_id} - {None}
     return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=False,
@@ -248,43 +175,19 @@ def _config(loaded: LoadedModel, room: int) -> GenerationConfig:
     )
 
 
-def judge(brief: Brief, text: str, values: Mapping[str, str]) -> Candidate | tuple[str, ...]:
-    """The candidate in `text`, under the brief's theme where it fixes one, or the reasons to refuse it."""
-    candidate = parse(text)
-    if isinstance(candidate, ParseFailure):
-        return (candidate.reason,)
-    reasons = problems(brief, candidate)
-    if not reasons:
-        filled = {part: fill(value, values) for part, value in candidate.parts().items()}
-        reasons = [str(violation) for violation in violations(brief.channel, filled)]
-    reasons += untidy(brief.language, candidate)
-    return tuple(reasons) or replace(candidate, theme=clean(brief.theme or candidate.theme, 80))
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device (or, on a CPU, the allocator) said that memory ran out."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    said = str(error).lower()
+    return "out of memory" in said or "can't allocate memory" in said or "not enough memory" in said
 
 
-def untidy(language: str, candidate: Candidate) -> list[str]:
-    """What no reader should see, in sentences: broken characters, holes, repeats, the other language."""
-    text = SLOT_PATTERN.sub("x", "\n".join([candidate.theme, *candidate.parts().values()]))
-    found = ["holds a broken character"] if "\ufffd" in text else []
-    if re.search(r" {2}| [.,!?]|[:,](\n|$)", text):
-        found.append("has a hole in a sentence")
-    if re.search(_FOREIGN[language], text):
-        found.append("mixes the languages")
-    sentences = [sentence.strip() for sentence in re.split(r"[.!?。！？]", candidate.body) if len(sentence.strip()) > 1]
-    if len(set(sentences)) < len(sentences):
-        found.append("says a sentence twice")
-    return found
+def _free(loaded: LoadedModel) -> None:
+    if loaded.model.device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
-def _is_twin(job: _Job, candidate: Candidate, sampling: Sampling) -> bool:
-    return any(similarity(candidate, other.candidate) >= sampling.max_similarity for other in job.accepted)
-
-
-def similarity(one: Candidate, other: Candidate) -> float:
-    """Share of character trigrams two candidates have in common (Jaccard), over all that a shopper sees."""
-    left, right = _trigrams(one), _trigrams(other)
-    return len(left & right) / max(1, len(left | right))
-
-
-def _trigrams(candidate: Candidate) -> set[str]:
-    text = " ".join(candidate.parts().values()).lower()
-    return {text[start : start + 3] for start in range(max(1, len(text) - 2))}
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -133,7 +133,8 @@ def test_the_shipped_model_writes_a_dozen_usable_candidates(shipped: LoadedModel
 def test_a_given_theme_is_kept(shipped: LoadedModel) -> None:
     found = generate(shipped, [sample(theme="Small rituals")], 2, 1)
     assert [item.candidate.theme for item in found] == ["Small rituals", "Small rituals"]
-    assert all("Small rituals" not in item.text for item in found)
+    assert all(item.text.startswith("theme: Small rituals") for item in found)
+    assert {item.provenance.theme_by for item in found} == {"opening"}
 
 
 @pytest.mark.parametrize(
