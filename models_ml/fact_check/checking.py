@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from models_ml.brief import SLOT_PATTERN, fill
 from models_ml.fact_check.reading import HIDDEN, claims_of
-from models_ml.fact_check.roles import history_problem, misuse
+from models_ml.fact_check.roles import history_problem, misuse, stated_as
 from models_ml.fact_check.support import NAME_SLOTS, Support
 from models_ml.fact_check.values import EXCERPT, Claim, FactFinding, FactSpan
 
@@ -122,7 +122,11 @@ def _problem(text: str, claim: Claim, spans: Sequence[FactSpan], support: Suppor
     if claim.kind == "price_history" or claim.role == "former":
         reason = history_problem(claim, support)
         return ("price_history", f"“{{words}}” speaks of an earlier price, and {reason}.") if reason else None
-    return None if support.supports(claim) else (claim.kind, _missing(claim, support))
+    if support.supports(claim):
+        return None
+    if claim.kind in {"price", "percent"} and (known := support.other_role(claim)):
+        return "role", f"“{{words}}” {stated_as(known, claim.role)}."
+    return claim.kind, _missing(claim, support)
 
 
 def _belongs(claim: Claim, span: FactSpan) -> bool:

@@ -22,12 +22,12 @@ _PERCENT = re.compile(r"\s?(?:%|‰)|[\s-]?per\s?cent(?![a-z])|[\s-]?pct(?![a-z]
 _JOINT = re.compile(r"\s?(?:-|–|—|~|to|至|到|x|×|\*|or|或)\s?")
 _MAXIMUM = re.compile(
     r"(?:\b(?:up to|as (?:much|many|long) as|at most|max(?:imum)?(?: of)?|no more than|under|below|within|as low as)"
-    r"|最多|最高|至多|高达|长达|可达|不到|以内|低至)(?:\s+(?:an?|for))?\s*$"
+    r"|最多|最高|最长|最久|最大|至多|高达|长达|可达|不到|以内|低至)(?:\s+(?:an?|for))?\s*$"
 )
 _MINIMUM = re.compile(r"(?:\b(?:over|more than|at least|from|above|exceeding|beyond)|超过?|至少|逾|突破|不少于|近)\s*$")
 _MINIMUM_AFTER = re.compile(r"\+|\s?(?:plus|or more|and more)(?![a-z])|余|多(?=[名位人个件条年天])|以上|及以上")
 _OUT_OF = re.compile(
-    r"\s?(?:/|out of)\s?(?:5|five|10|ten)(?![\d/%.])(?:\s*stars?)?|分(?=好评|口碑|评分|高分|[，。！]|$)"
+    r"\s?(?:/|out of)\s?(?:5|five|10|ten)(?![\d/%.])(?:\s*stars?)?|分(?=好评|口碑|评分|高分|[,。!]|$)"
 )
 _TOKEN = re.compile(r"(?<![a-z0-9])(?:[a-z]{1,12}-?\d{1,8}[a-z\d]{0,8}|\d{1,4}[a-z][a-z\d]{0,7})(?![a-z0-9])")
 _ROUND_THE_CLOCK = re.compile(r"(?<!\d)24\s?/\s?7(?!\d)")
@@ -66,7 +66,7 @@ class _Beside(NamedTuple):
 def read_figures(text: str) -> Iterator[Claim]:
     """Every number of a folded text that is a claim, and words made of letters and digits (codes, models)."""
     taken = Taken(len(text))
-    yield from taken.claim(_codes(text))
+    yield from (claim for claim in taken.claim(_codes(text)) if claim.subject not in _FAMILIAR)
     numbers = [one for one in find_numbers(text) if taken.free(Claim("number", "", None, one.start, one.end))]
     besides = [_beside(text, number) for number in numbers]
     _share_units(text, numbers, besides)
@@ -83,7 +83,8 @@ def _codes(text: str) -> Iterator[Claim]:
         word = match[0]
         digits = re.match(r"\d+", word)
         unit = unit_after(text, match.start() + digits.end()) if digits else None
-        if word in _FAMILIAR or (unit and unit[1] >= match.end()) or (digits and _suffix(word, digits.end())):
+        measured = (unit and unit[1] >= match.end()) or (digits and _suffix(word, digits.end()))
+        if measured and word not in _FAMILIAR:
             continue
         if not re.match(r"(?:usd|eur|gbp|cny|rmb|us|cn|hk)\d", word):
             yield Claim("code", word.replace("-", ""), None, *match.span())
@@ -136,6 +137,8 @@ def _with_unit(number: Number, unit: Unit, end: int) -> _Beside:
 
 def _counts(text: str, number: Number, unit: Unit) -> bool:
     """Words count from two on, and not in "take two minutes"; `年` after four digits is a year, `一` an article."""
+    if unit.dimension == "stars" and number.value > 10:
+        return False
     if unit.dimension == "months" and unit.factor == 12 and number.form != "words" and 1900 <= number.value <= 2100:
         return False
     if number.form == "digits":

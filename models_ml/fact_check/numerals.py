@@ -28,7 +28,7 @@ _TENS = {
 }
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "dozen": 12}
 _NAME = "|".join(sorted((*_SMALL, *_TENS, *_SCALES), key=len, reverse=True))
-_WORDS = rf"(?:an?[\s-])?(?:{_NAME})(?:[\s-](?:and[\s-])?(?:{_NAME})){{0,8}}"
+_WORDS = rf"(?:an?[\s-](?=hundred|thousand|million|dozen))?(?:{_NAME})(?:[\s-](?:and[\s-])?(?:{_NAME})){{0,8}}"
 _HAN_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {
     "〇": 0, "两": 2, "壹": 1, "贰": 2, "叁": 3, "肆": 4, "伍": 5, "陆": 6, "柒": 7, "捌": 8, "玖": 9,
 }  # fmt: skip

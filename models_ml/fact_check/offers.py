@@ -105,7 +105,7 @@ def _left_to_pay(match: re.Match[str]) -> Claim:
     left = Decimal(digits)
     bound = "max" if match["low"] or match["from"] else ""
     claim = _reduction(match, 100 - (left if left >= 10 else left * 10), bound)
-    start, end = match.start("left"), match.end() - len(match["from"] or "")
+    start, end = match.start("left"), match.end()
     before = match.string[max(0, start - 4) : start]
     wrong = re.search(r"(?:[减省]|立减|直降|降)了?$", before) or re.match(r"\s?off\b", match.string[end:])
     return claim._replace(start=start, end=end, role="wrong way" if wrong else "off")

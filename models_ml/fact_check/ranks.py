@@ -24,7 +24,7 @@ _EST_EXEMPT = re.compile(
     r"|days|nights|weeks|months|mornings|evenings|winters?|corners?|moments?|hearts?|bidder|common)\b"
 )
 _MOST = re.compile(
-    r"\b(?:the|our|your|world's|its)\s+most\s+(?!of\b|out\b|important (?:people|person|day|thing|moments)\b|part\b|people\b)[a-z]{3,}(?:[- ][a-z]{3,})?"
+    r"\b(?:the|our|your|world's|its)\s+(?P<said>most\s+(?!of\b|out\b|important (?:people|person|day|thing|moments)\b|part\b|people\b)[a-z]{3,}(?:[- ][a-z]{3,})?)"
 )
 _FIRST = re.compile(r"(?<![a-z])(?:no\.?\s?1(?!\d)|#\s?1(?!\d)|top\.?\s?1(?!\d))(?:\s+(?:choice|brand|rated))?")
 _ONLY = re.compile(r"\bthe only [a-z]+ (?:brand|maker|shop|one of its kind)\b|\bonly brand\b|\bone of its kind\b")
@@ -33,7 +33,7 @@ _LOWEST_WINDOW = re.compile(
     r"|(?:近|过去|最近)?(?P<days>\d{1,3}|三十|六十|九十|七)(?P<han>天|个月)(?:内|以来)?的?(?:最低价?|低价)"
 )
 _LOWEST = re.compile(
-    r"\blow(?:est) prices?\b(?! (?:ever|yet|this year|of the year|in|of|for|over)\b)|(?<![天月年史])最低价(?!格?波动)"
+    r"\blow(?:est) prices?\b(?! (?:ever\b|yet\b|this year|of the year|(?:in|of|for|over) (?:the |last |past |\d|thirty|sixty|ninety|seven)))|(?<![天月年史])最低价(?!格?波动)"
 )
 _ZUI = re.compile(
     r"最(?!后|近|终|初|多|少|爱|想|新|早|晚|喜|适合|先|佳|优|好|高温|低|便宜|划算|外|内|里|怕|难忘|亲|在意|珍贵的人)[\u4e00-\u9fff]{1,2}"
@@ -53,8 +53,9 @@ def read_ranks(text: str) -> Iterator[Claim]:
             yield Claim("superlative", match[0], None, *match.span())
     for pattern in (_MOST, _FIRST, _ONLY):
         for match in pattern.finditer(text):
-            subject = "number one" if pattern is _FIRST else re.sub(r"^(?:the|our|your|world's|its)\s+", "", match[0])
-            yield Claim("superlative", subject, None, *match.span())
+            said = "said" if pattern is _MOST else 0
+            subject = "number one" if pattern is _FIRST else match[said]
+            yield Claim("superlative", subject, None, *match.span(said))
     yield from _lowest_prices(text)
     for match in _ZUI.finditer(text) if "最" in text else ():
         if not _ZUI_EXEMPT.match(text, match.start()) and not _WISH.search(

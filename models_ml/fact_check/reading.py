@@ -26,7 +26,7 @@ HIDDEN = "\ue000"
 _NUMERIC = re.compile(
     r"[\d零〇一二两三四五六七八九十百千万亿半对双今明周月]|\b(?:half|third|quarter|fifth|bogo|one|two|three|four|five|six|seven|eight|nine"
     r"|ten|eleven|twel|thir|fif|twent|fort|hundred|thousand|million|dozen|today|tonight|tomorrow|midnight|week|month"
-    r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
+    r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday|sizes?\b|x+[sl]\b)|[sml]码"
 )
 
 

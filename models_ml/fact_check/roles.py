@@ -39,12 +39,17 @@ def _against_slot(text: str, claim: Claim, span: FactSpan, support: Support) -> 
     if not role and due == "off" and claim.kind == "price" and support.shown_language == "zh":
         role = "price"  # an amount that nothing takes off reads as the price
     if not roles_agree(role, due):
-        return f"states {_NAMES[due]} as {_NAMES[role]}"
+        return stated_as(due, role)
     if due == "off" and _ENDS.search(text[span.start : span.end]) and _DOUBLED.match(text, span.end):
         return "says twice that it comes off"
     if due == "off" and _AGAIN.search(text[max(0, span.start - 12) : span.start]) and _before(text, span):
         return "gives the same reduction a second time"
     return ""
+
+
+def stated_as(due: str, said: str) -> str:
+    """A sentence's end: which part an amount plays by right, and which one the words around give it."""
+    return f"states {_NAMES.get(due, 'a share')} as {_NAMES.get(said, 'a share')}"
 
 
 def _before(text: str, span: FactSpan) -> bool:

@@ -117,6 +117,11 @@ class Support:
         claims = (claim for name in self.names for claim in claims_of(name))
         return frozenset(claim.amount for claim in claims if (claim.kind, claim.subject) == ("number", ""))
 
+    def other_role(self, claim: Claim) -> str:
+        """The part that the claim's amount plays by right, where it is known in another part only; else empty."""
+        same = (one for one in self.known.get(claim.kind, ()) if (one.subject, one.amount) == (claim.subject, claim.amount))
+        return next((one.role for one in same if one.role and claim.role and one.role != claim.role), "")
+
     def _offer_gives(self, word: str) -> bool:
         if word == "code":
             return bool(self.facts.get("code") or (self.brief and self.brief.code))
