@@ -10,6 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -20,12 +21,17 @@ from core import audit, errors
 from core.audit import Actor
 from models_ml.data.errors import DataError
 from models_ml.data.plan import Source
+from models_ml.data.reading import preview
+from models_ml.data.rows import text_of
 from models_ml.models import SourceFile
 from models_ml.services.guards import member, require
 
 MOST_BYTES = 2 * 1024**3
 FOLDER = PurePath("datasets", "sources")
 UPLOAD, PAST = "upload", "past"
+# Of a larger text file so much is read for the page that maps its columns.
+HEAD_BYTES = 2 * 1024**2
+LONGEST_CELL = 200
 
 
 def store_file(
@@ -61,11 +67,17 @@ def absolute(source: SourceFile) -> Path:
 
 
 def format_of(name: str) -> str:
-    """The format by the name's ending. Raises InvalidInput naming the formats there are."""
+    """The format by the name's ending. Raises InvalidInput naming the formats there are.
+
+    Packed files are not taken: a small one can hold more than any disk, and the limit is on what was sent.
+    """
     try:
-        return Source("catalogue", name).known_format()
-    except DataError as problem:
-        raise errors.InvalidInput.field("file", f"{name}: use .csv, .tsv, .jsonl or .parquet.") from problem
+        found = "" if name.lower().endswith(".gz") else Source("catalogue", name).known_format()
+    except DataError:
+        found = ""
+    if not found:
+        raise errors.InvalidInput.field("file", f"{name}: use .csv, .tsv, .jsonl or .parquet.")
+    return found
 
 
 def clean_name(name: str) -> str:
@@ -110,3 +122,40 @@ def _row(place: PurePath, *, actor: Actor, **fields: Any) -> SourceFile:
 def _lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
     for row in rows:
         yield json.dumps(dict(row), ensure_ascii=False, default=str).encode() + b"\n"
+
+
+@dataclass(frozen=True)
+class Look:
+    """The first rows of a file for a person: `problem` says why there are none."""
+
+    file: SourceFile
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    problem: str = ""
+
+
+def look_into(file: SourceFile, rows: int = 5) -> Look:
+    """The columns and first rows of a kept file. Of a large text file only the beginning is read."""
+    try:
+        found = preview(Source("catalogue", str(_head(file)), format=file.format), rows)
+    except DataError as problem:
+        return Look(file, problem=f"{problem.message}.")
+    if not found:
+        return Look(file, problem=f"No row of {file.name} can be read: is it one row a line?")
+    cells = tuple(tuple(text_of(value)[:LONGEST_CELL] for value in row.values()) for row in found)
+    return Look(file, tuple(found[0]), cells)
+
+
+def _head(file: SourceFile) -> Path:
+    """The file, or its first lines beside it: telling the encoding of all of a large file takes too long for a page."""
+    whole = absolute(file)
+    if file.size_bytes <= HEAD_BYTES or file.format == "parquet":
+        return whole
+    head = whole.with_name(f"head-{whole.name}")
+    if not head.is_file():
+        with whole.open("rb") as stream:
+            start = stream.read(HEAD_BYTES)
+        draft = head.with_name(f".part-{uuid.uuid4().hex}")
+        draft.write_bytes(start[: start.rfind(b"\n") + 1] or start)
+        draft.replace(head)
+    return head
