@@ -49,6 +49,14 @@ class Base:
     revision: str | None = None
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A model and the names of its modules that the folder had no weights for: to be trained and saved whole."""
+
+    model: PreTrainedModel
+    fresh: tuple[str, ...]
+
+
 def find_base(plan: TuningPlan) -> Base:
     """The base's folder. Raises TuningError("base", …) with a sentence, within seconds where there is no network."""
     folder = Path(plan.base).expanduser()
@@ -123,8 +131,8 @@ def open_model(
     *,
     labels: Sequence[str] = (),
     dtype: torch.dtype = torch.float32,
-) -> PreTrainedModel:
-    """The base with the head of the objective, on the CPU; a fresh head is drawn from the plan's seed.
+) -> Opened:
+    """The base with the head of the objective, on the CPU; what it lacks (a head) is drawn from the plan's seed.
 
     Raises TuningError: foreign or corrupt weights, an architecture that has no such head, a vocabulary smaller than the
     tokenizer's, a context shorter than `max_length`.
@@ -136,17 +144,29 @@ def open_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         try:
-            model = loader.from_pretrained(
-                str(base.folder), config=config, use_safetensors=True, trust_remote_code=False, dtype=dtype
+            model, info = loader.from_pretrained(
+                str(base.folder),
+                config=config,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=dtype,
+                output_loading_info=True,
             )
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise TuningError("base", f"{base.name} cannot be loaded: {_first_line(error)}") from error
-    rows = model.get_input_embeddings().num_embeddings
+    rows = int(model.get_input_embeddings().num_embeddings)
     if rows < len(tokenizer):
         raise TuningError(
             "base", f"its tokenizer and weights disagree: {len(tokenizer)} tokens, embeddings for {rows} ({base.name})"
         )
-    return model  # type: ignore[no-any-return]
+    return Opened(model, _fresh_modules(model, sorted(info["missing_keys"])))
+
+
+def _fresh_modules(model: PreTrainedModel, missing: Sequence[str]) -> tuple[str, ...]:
+    """The modules that hold parameters the folder lacks: a head by its first name, others by their full one."""
+    inner = f"{model.base_model_prefix}."
+    heads = {key.partition(".")[0] for key in missing if not key.startswith(inner)}
+    return tuple(sorted(heads | {key.rpartition(".")[0] for key in missing if key.startswith(inner)}))
 
 
 def _loader(objective: str) -> Any:

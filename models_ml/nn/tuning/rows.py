@@ -24,7 +24,9 @@ _BATCH = 256  # rows tokenised at once
 class Dataset(Protocol):
     """What is needed of `models_ml.data.StoredDataset`."""
 
-    record: Any
+    @property
+    def record(self) -> Any:
+        """Its `task`, `hash` and `labels`."""
 
     def count(self, split: str) -> int:
         """Rows in a split; 0 where it is empty."""
