@@ -15,8 +15,22 @@ from models_ml.fact_check.units import data
 from models_ml.fact_check.values import Claim
 
 _NAME = r"[A-Z][\w&'’.-]{1,24}(?:\s(?:&\s|of\s)?[A-Z][\w&'’-]{0,24}){0,3}"
+_DONE = "|".join(
+    f"[{word[0].upper()}{word[0]}]{word[1:]}"
+    for word in (
+        "made", "crafted", "handmade", "handcrafted", "woven", "sewn", "knitted", "spun", "brewed", "roasted", "born", "built", "designed",
+        "grown", "baked", "bottled", "dyed", "printed", "assembled", "finished", "blended", "tanned", "fired", "forged", "blown",
+    )
+)  # fmt: skip
+# "Italian leather", "Swiss-made": an adjective of origin before what is made there.
+_ADJECTIVE = re.compile(
+    r"\b(?P<name>Italian|French|Swiss|German|Japanese|Swedish|Danish|Finnish|Norwegian|Scandinavian|Spanish|Portuguese|British"
+    r"|English|Scottish|Irish|American|Canadian|Belgian|Dutch|Austrian|Turkish|Egyptian|Indian|Korean|Chinese|Brazilian)"
+    r"[\s-](?:made|leather|linen|wool|steel|cotton|silk|oak|design|engineering|craftsmanship|quality|tailoring|glass|ceramics?)\b",
+    re.IGNORECASE,
+)
 _MADE_BY = re.compile(
-    rf"\b(?P<word>[Bb]y|[Ff]rom|(?:[Mm]ade|[Cc]rafted|[Ww]oven|[Bb]rewed|[Rr]oasted|[Bb]orn|[Dd]esigned)\s+in)\s+(?P<name>{_NAME})"
+    rf"\b(?P<word>[Bb]y|[Ff]rom|(?:{_DONE})(?:\s(?:by\s)?[a-z]{{2,10}}){{0,2}}\s+in)\s+(?P<name>{_NAME})"
 )
 _MARKED = re.compile(r"(?<![\w])(?P<name>[A-Za-z][\w&'-]{1,24})\s?[®™]")
 _HAN = "[\u3400-\u9fffA-Za-z&]"
@@ -47,6 +61,8 @@ def read_brands(text: str) -> Iterator[Claim]:
             if first not in english and not (titled and match["word"].lower() == "from"):
                 start, end = match.span("name")
                 yield Claim("brand", match["name"].rstrip(".-").lower(), None, start, end - _tail(match["name"]))
+    for match in _ADJECTIVE.finditer(text):
+        yield Claim("brand", match["name"].lower(), None, *match.span("name"))
     for match in _MARKED.finditer(text):
         yield Claim("brand", match["name"].lower(), None, *match.span("name"))
     yield from _chinese(text)
@@ -68,9 +84,18 @@ def _chinese(text: str) -> Iterator[Claim]:
             or (match["after"] != "的" and len(name) <= 6 and not _common(name, common))
         ):
             yield Claim("brand", name.lower(), None, *match.span("name"))
+    for match in _made_in().finditer(text) if re.search("[进口制造原产工艺]", text) else ():
+        yield Claim("brand", match["name"], None, *match.span("name"))
     for match in _ISSUED.finditer(text) if re.search("出品|制造|联名", text) else ():
         if not _common(match["name"], common):
             yield Claim("brand", match["name"].lower(), None, *match.span("name"))
+
+
+@cache
+def _made_in() -> re.Pattern[str]:
+    """A place before what says that something was made there; the import itself is a claim too."""
+    places = "|".join(sorted(_words()[2], key=len, reverse=True))
+    return re.compile(rf"(?P<name>{places})(?=进口|制造|原产|生产|直供|工艺|直邮)")
 
 
 def _common(name: str, common: frozenset[str]) -> bool:

@@ -15,6 +15,7 @@ from models_ml.fact_check.roles import history_problem, misuse, stated_as
 from models_ml.fact_check.support import NAME_SLOTS, Support
 from models_ml.fact_check.values import EXCERPT, Claim, FactFinding, FactSpan
 
+_NO_MINIMUM = re.compile(r"\bno minimum\b|\bwhatever you spend\b|无门槛|不限金额", re.IGNORECASE)
 _NEEDS_CONDITION = "promises free delivery without the order value from which it holds"
 _WHAT = {
     "number": "number", "price": "price", "percent": "percentage", "offer": "offer", "date": "date", "duration": "length of time",
@@ -153,7 +154,7 @@ def _unconditional(
     sums = {one.subject: one.amount for one in claims_of(condition) if one.kind == "price"}
     naming = {part for part, said in claims.items() if any(sums.get(one.subject, 0) == one.amount for one in said)}
     for part, said in claims.items():
-        told = part in naming or (part == "call_to_action" and naming)
+        told = (part in naming and not _NO_MINIMUM.search(parts[part])) or (part == "call_to_action" and naming)
         for claim in () if told else said:
             if (claim.kind, claim.subject) == ("offer", "free_shipping"):
                 yield _finding(part, parts[part], claim, ("role", f"“{{words}}” {_NEEDS_CONDITION}."))

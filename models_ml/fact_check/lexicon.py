@@ -33,9 +33,11 @@ class Lexicon(Generic[Meaning]):
         for term, meaning in terms:
             if _HAN.search(term):
                 self._characters[term[0]].append((term, meaning))
-            else:
-                words = tuple(_WORD.findall(term.lower()))
-                self._words[words[0]].append((words, meaning))
+                continue
+            words = tuple(_WORD.findall(term.lower()))
+            self._words[words[0]].append((words, meaning))
+            if meaning is None:  # "white lies" is as little white as "a white lie"
+                self._words[words[0]].append(((*words[:-1], words[-1] + "s"), None))
         for listed in self._words.values():
             listed.sort(key=lambda entry: -len(entry[0]))
         for written in self._characters.values():

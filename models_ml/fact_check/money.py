@@ -23,7 +23,7 @@ BEFORE = re.compile(rf"((?<![a-z])(?:{_CODE})|{_SIGN})\s?$")
 AFTER = re.compile(
     rf"[\s-]?((?:dollars?|bucks|euros?|pounds?(?! weight)|quid|yuan|{_CODE})(?![a-z])|{_SIGN}"
     r"|元人民币|美元|美金|欧元|英镑|日元|港元|港币|新台币|新加坡元|澳元|加元|卢比|韩元|人民币|元(?![旦素气老首复宵])|块钱"
-    r"|块(?=[，。！；、,.!;\s]|$))"
+    r"|块(?=[。、,.!;\s]|就|带|搞定|拿下|起|以|左右|出头|入手|到手|$))"
 )
 
 # (role, words before, words after): the first that fits is the role. Windows are short, so reading stays linear.
@@ -42,6 +42,7 @@ _ROLES: tuple[tuple[str, re.Pattern[str] | None, re.Pattern[str] | None], ...] =
         r"(?:\b(?:was|were|before|formerly|originally|previously|rrp|msrp|list price|regular price|regularly|old price"
         r"|down from|reduced from|instead of|usually|normally)|原价|原售价|市场价|吊牌价|划线价|日常价|平时|曾售|之前|专柜价)"
         r"\s*(?:of|at|为|是)?\s*[:~]?\s*$"), None),
+    ("waived", re.compile(r"(?:[不未没]满|不用满|无需满|不必满)\s*$|\b(?:under|below|less than)\s*$"), None),
     ("threshold", re.compile(
         r"(?:\b(?:over|above|spend(?:ing)?|minimum(?: order)?(?: of)?|orders? of|at least)|满|消费|超过|达到?)\s*$"),
         re.compile(r"\s?(?:(?:or more|and over|or over|and up|minimum)(?![a-z])|以上|及以上|起[送包])")),

@@ -147,8 +147,8 @@ _READERS: tuple[tuple[str, re.Pattern[str], Reader], ...] = tuple(
          _over),
         ("half", r"\bhalf[\s-]+(?:the\s+)?(?:price|off)(?![a-z])|\bhalf\s+(?:the|its|their)\s+(?:usual\s+)?price\b", _half),
         ("1⁄2", r"1⁄2\s+(?:price|off)", _half),
-        ("off", r"(?P<bound>up\s+to\s+)?\b(?:(?P<count>an?|one|two|three)[\s-])?(?P<share>half|thirds?|quarters?|fifths?|tenth)"
-         r"\s+off(?![a-z])", _fraction),
+        ("f", r"(?P<bound>up\s+to\s+)?\b(?:(?P<count>an?|one|two|three)[\s-])?(?P<share>half|thirds?|quarters?|fifths?|tenth)"
+         r"\s+(?:off|less|cheaper)(?![a-z])", _fraction),
         ("by", r"\b(?P<bound>up\s+to\s+)?(?:cut|reduced|down|lower(?:ed)?)\s+by\s+(?P<count>an?|one|two|three)[\s-]"
          r"(?P<share>half|thirds?|quarters?|fifths?|tenth)(?![a-z])", _fraction),
         ("save", r"\bsave\s+(?P<bound>up\s+to\s+)?(?P<count>an?|one|two|three)[\s-](?P<share>half|thirds?|quarters?|fifths?|tenth)"

@@ -26,19 +26,22 @@ HIDDEN = "\ue000"
 _NUMERIC = re.compile(
     r"[\d零〇一二两三四五六七八九十百千万亿半对双今明周月]|\b(?:half|third|quarter|fifth|bogo|one|two|three|four|five|six|seven|eight|nine"
     r"|ten|eleven|twel|thir|fif|twent|fort|hundred|thousand|million|dozen|today|tonight|tomorrow|midnight|week|month"
-    r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday|sizes?\b|x+[sl]\b)|[sml]码"
+    r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday|sizes?\b|x+[sl]\b|full\b|whole\b|entire\b)|[sml]码"
 )
 
 
-def claims_of(text: str) -> list[Claim]:
-    """Every claim of a text, in its order, with positions of the text as given."""
-    return list(_claims(text))
+def claims_of(text: str, *, sure: bool = False) -> list[Claim]:
+    """Every claim of a text, in its order, with positions of the text as given.
+
+    `sure` is for texts of the shop: there "glass" is a material and "coral" a colour without further signs.
+    """
+    return list(_claims(text, sure))
 
 
 @lru_cache(maxsize=4096)
-def _claims(text: str) -> tuple[Claim, ...]:
+def _claims(text: str, sure: bool) -> tuple[Claim, ...]:
     folded = Folded.of(text)
-    words = [*read_words(folded.text), *read_ranks(folded.text)]
+    words = [*read_words(folded.text, sure=sure), *read_ranks(folded.text)]
     found = [*words, *_figures(folded.text, words)] if _NUMERIC.search(folded.text) else words
     placed = (_placed(folded, claim) for claim in _longest(found))
     return tuple(sorted((*placed, *read_brands(text)), key=lambda claim: (claim.start, claim.end)))
@@ -65,7 +68,8 @@ def _longest(claims: list[Claim]) -> Iterator[Claim]:
     last: dict[str, Claim] = {}
     for claim in sorted(claims, key=lambda claim: (claim.start, -claim.end)):
         other = last.get(claim.kind)
-        if other is None or claim.end > other.end or (claim.start, claim.end) == (other.start, other.end):
+        mixed = claim.kind in {"material", "colour"} and other is not None and claim.start == other.start
+        if other is None or claim.end > other.end or (mixed and claim.end == other.end):
             last[claim.kind] = claim
             yield claim
 

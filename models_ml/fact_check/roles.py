@@ -19,7 +19,7 @@ _DOUBLED = re.compile(r"\s+off\b|\s*(?:折|%)", re.IGNORECASE)
 _ENDS = re.compile(r"(?:\boff|折|%\s*off)\s*$", re.IGNORECASE)
 _NAMES = {
     "off": "a reduction", "price": "a price to pay", "former": "a former price", "threshold": "an order value",
-    "from": "a price to start from", "more": "a gain", "": "a price to pay",
+    "from": "a price to start from", "more": "a gain", "waived": "a sum not reached", "": "a price to pay",
 }  # fmt: skip
 
 

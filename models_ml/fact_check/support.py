@@ -84,13 +84,13 @@ class Support:
 
     def _claims(self) -> Iterator[Claim]:
         for slot, text in self.facts.items():
-            for claim in claims_of(text):
+            for claim in claims_of(text, sure=True):
                 money = claim.kind in {"price", "percent"}
                 yield claim._replace(role=SLOT_ROLES.get(slot, claim.role)) if money and claim.role != "more" else claim
         if self.brief:
             yield from self._offer_claims(self.brief)
         for text in self.texts:
-            yield from claims_of(text)
+            yield from claims_of(text, sure=True)
         yield from history_claims(self.price_history, self.today)
 
     def _offer_claims(self, brief: Brief) -> Iterator[Claim]:

@@ -20,8 +20,9 @@ class Unit(NamedTuple):
     system: str
 
 
+@cache
 def data(name: str) -> dict[str, Any]:
-    """A data file of the fact check, parsed."""
+    """A data file of the fact check, parsed once; not to be changed."""
     return tomllib.loads(files("models_ml.fact_check").joinpath("data", f"{name}.toml").read_text(encoding="utf-8"))
 
 

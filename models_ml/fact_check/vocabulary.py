@@ -84,16 +84,16 @@ def broader(kind: str) -> Mapping[str, frozenset[str]]:
     return {key: closure(key) for key in {*above, *(parent for parents in above.values() for parent in parents)}}
 
 
-def read_words(text: str) -> Iterator[Claim]:
-    """Every word of the vocabulary that claims something in a folded text."""
+def read_words(text: str, *, sure: bool = False) -> Iterator[Claim]:
+    """Every word of the vocabulary that claims something in a folded text; with `sure`, doubtful words too."""
     colour_end = -1
     for found in lexicon().find(text):
         made = False
         for term in found.meaning:
-            if term.kind == "material" and (claim := _material(text, found.start, found.end, term)):
+            if term.kind == "material" and (claim := _material(text, found.start, found.end, term._replace(doubtful=term.doubtful and not sure))):
                 made = True
                 yield claim
-            elif term.kind == "colour" and not made and _is_colour(text, found, term, colour_end):
+            elif term.kind == "colour" and (sure or not made) and (sure or _is_colour(text, found, term, colour_end)):
                 colour_end = found.end
                 yield Claim("colour", term.key, None, found.start, found.end)
             elif term.kind in _PHRASES:
