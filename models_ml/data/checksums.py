@@ -98,12 +98,12 @@ def is_ip4(text: str) -> bool:
 
 
 def is_ip6(text: str) -> bool:
-    """An IPv6 address (RFC 4291) that is no time of day: with `::` or all eight groups, and at least two groups."""
+    """An IPv6 address (RFC 4291) that is no time of day: at least three groups are written."""
     try:
         IPv6Address(text)
     except AddressValueError:
         return False
-    return sum(bool(group) for group in text.split(":")) >= 2
+    return sum(bool(group) for group in text.split(":")) >= 3
 
 
 def is_phone_length(text: str) -> bool:

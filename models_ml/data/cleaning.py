@@ -19,6 +19,9 @@ _BLOCK = re.compile(r"</?(?:p|div|br|li|ul|ol|tr|td|th|table|h[1-6]|section|hr|d
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9:-]*(?:\s[^<>]*|\s*/)?>|<!doctype[^<>]*>", re.IGNORECASE)
 _CHAT_TOKEN = re.compile(r"<\|[^<>\n|]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>", re.IGNORECASE)
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ufff9-\ufffb]")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_BROKEN = re.compile("[\ufffd\ud800-\udfff]")
+_SIGNS = re.compile(r"[\W_]+")
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _SPACES = re.compile(r"[^\S\n]+")
 _BREAKS = re.compile(r" ?\n\s*")
@@ -36,7 +39,7 @@ def clean_text(text: str) -> str:
     text = _CHAT_TOKEN.sub(" ", text)
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = _INVISIBLE.sub("", text)
-    text = "".join(char if char == "\n" or unicodedata.category(char) != "Cc" else " " for char in text)
+    text = _CONTROL.sub(" ", text)
     return _BREAKS.sub("\n", _SPACES.sub(" ", text)).strip()
 
 
@@ -57,10 +60,10 @@ def is_missing(text: str) -> bool:
 
 def is_broken(text: str) -> bool:
     """Whether characters were lost before the text came here: it holds U+FFFD or half of a surrogate pair."""
-    return "\ufffd" in text or any("\ud800" <= char <= "\udfff" for char in text)
+    return bool(_BROKEN.search(text))
 
 
 def normalised(text: str) -> str:
     """`text` as it is compared: NFKC, case folded, letters and digits only, one space between words."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(re.sub(r"[\W_]+", " ", folded).split())
+    return _SIGNS.sub(" ", folded).strip()

@@ -18,8 +18,8 @@ _LEAST_VOTES = 0.12  # of all words
 _LEAST_HAN = 0.3  # of all units: below it a Chinese word or two stand in a text of another language
 
 _ENGLISH_WORDS = (
-    "the and is are was it this that with for you your of to in on not have has my be at as but so no such they we from "
-    "or very just its it's i'm all can will these when if out up by an"
+    "the and is are was it this that with for you your of to in on not have has my be at as but so no such they we "
+    "from or very just its it's i'm all can will these when if out up by an"
 )
 _FUNCTION_WORDS = {
     "fr": "le la les des est et une un du dans pour avec sur je vous nous pas que qui ce cette ces au aux très votre",

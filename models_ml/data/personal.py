@@ -36,7 +36,8 @@ _PHONE_WORD = (
 )
 _ORDER_WORD = (
     r"(?:\border (?:no|number|id|nr)\b(?: is| was)?|\border ?#|\b(?:tracking|shipment|parcel|consignment|waybill)"
-    r"(?: (?:no|number|id|code))?\b(?: is| was)?|订单号?码?|订单编号|快递单?号|运单号|物流单?号|包裹号)[ .:：#是为]{0,4}"
+    r"(?: (?:no|number|id|code))?\b(?: is| was)?"
+    r"|订单号?码?|订单编号|快递单?号|运单号|物流单?号|包裹号)[ .:：#是为]{0,4}"
 )
 # Order matters: what is longer or proved comes before what is shorter or only looks so.
 _EMAIL = re.compile(
@@ -88,14 +89,14 @@ _PHONES: tuple[Rule, ...] = (
 _CERTAIN: tuple[Rule, ...] = (("EMAIL", _EMAIL, None), *_PARCELS, *_NUMBERS, *_ADDRESSES)
 _ORDER_AFTER_WORD = re.compile(f"({_ORDER_WORD})" + r"([A-Z0-9][A-Z0-9-]{4,29})(?![A-Z0-9])", re.IGNORECASE)
 _PHONE_AFTER_WORD = re.compile(f"({_PHONE_WORD})" + r"(\d[\d .-]{5,16}\d)(?![\d%])", re.IGNORECASE)
-_POSSIBLE = re.compile(r"[@0-9]")
+_DIGIT, _LEAST_DIGITS = re.compile(r"[0-9]"), 5  # no form below has fewer, but for two
 _UNPROVED = frozenset({"PHONE", "IP", "ID", "CARD", "ORDER"})
 
 
 def mask(text: str) -> tuple[str, Counter[str]]:
     """`text` with personal data replaced by typed marks, and how many of each kind were found."""
     found: Counter[str] = Counter()
-    if not _POSSIBLE.search(text):
+    if "@" not in text and "::" not in text and len(_DIGIT.findall(text)) < _LEAST_DIGITS:
         return text, found
     for kind, pattern, check in _CERTAIN:
         text = _masked(text, kind, pattern, check=check, found=found)

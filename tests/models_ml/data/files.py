@@ -9,11 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-WORDS = (
-    "linen cotton oak lamp kettle chair soft warm light strong blue green red small large pocket handle lid collar sleeve "
-    "steel glass paper wool brush table window garden travel morning evening kitchen office winter summer cover frame "
-    "button zip strap sole heel cup plate bowl spoon knife towel blanket pillow shelf drawer mirror clock candle basket"
-).split()
+_WORDS = (
+    "linen cotton oak lamp kettle chair soft warm light strong blue green red small large pocket handle lid collar "
+    "sleeve steel glass paper wool brush table window garden travel morning evening kitchen office winter summer cover "
+    "frame button zip strap sole heel cup plate bowl spoon knife towel blanket pillow shelf drawer mirror clock candle"
+)
+WORDS = _WORDS.split()
 HAN = "轻柔舒适的棉麻衣裙适合夏天穿着通勤百搭设计简约大方保温杯子不锈钢材质防漏便携户外露营帐篷结实耐用收纳方便"
 
 

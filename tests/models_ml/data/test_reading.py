@@ -143,5 +143,5 @@ def test_a_parquet_damaged_inside_is_refused(tmp_path: Path) -> None:
 
 def test_an_open_quote_is_refused_with_its_line(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", 'sku,title\n1,Lamp\n2,"' + "never closed\n" * 400_000)
-    with pytest.raises(DataError, match="line 3: field larger than field limit .*is a quote left open"):
+    with pytest.raises(DataError, match=r"line 3: field larger than field limit .*is a quote left open"):
         _rows(path)
