@@ -32,7 +32,7 @@ from models_ml.brief import Brief, clean, messages
 from models_ml.examples import Winner, shown_brief
 from models_ml.providers.protocol import Draft, Draw, Prepared, ProviderError, Usage, WriteRequest
 from models_ml.providers.retrying import RETRIED_STATUS, Backoff, retry_after
-from models_ml.providers.streams import LARGEST, Answer, Broken
+from models_ml.providers.streams import LARGEST, Answer, Broken, answer_of
 from models_ml.sampling import Sampling
 
 logger = logging.getLogger(__name__)
@@ -193,7 +193,7 @@ class OpenAICompatible:
                     await self._wait(call, problem)
             finally:
                 call.seconds = time.monotonic() - started
-            return call.answer.text
+            return answer_of(call.answer.text, call.chat)
 
     async def _try(self, client: httpx.AsyncClient, call: _Call, sampling: Sampling) -> Exception | None:
         """One attempt. What went wrong, where it may pass; an answer that was whole before the break is kept."""

@@ -8,6 +8,8 @@ of the first two ends an answer.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +83,27 @@ class Answer:
             return
         self.prompt_tokens = _whole(usage.get("prompt_tokens"), self.prompt_tokens)
         self.completion_tokens = _whole(usage.get("completion_tokens"), self.completion_tokens)
+
+
+_THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
+_SPECIAL = re.compile(r"<\|[a-z_]{1,24}\|>", re.IGNORECASE)
+
+
+def answer_of(text: str, chat: Sequence[dict[str, str]]) -> str:
+    """The answer itself: without the prompt that some servers repeat before it, thoughts, and special tokens around it.
+
+    transformers serve repeats the prompt of a model whose type has a response template and whose chat template differs
+    from that type's own; special tokens then stand in the text too.
+    """
+    question = chat[-1]["content"]
+    for repeated in (question, question.split("\n\n")[0]):
+        if repeated and repeated in text:
+            text = text.rsplit(repeated, 1)[1]
+            break
+    text = _THOUGHT.sub("", text).strip()
+    while (match := _SPECIAL.match(text)) is not None:
+        text = text[match.end() :].lstrip()
+    return _SPECIAL.split(text, maxsplit=1)[0].strip()
 
 
 def _object(data: str) -> dict[str, Any]:

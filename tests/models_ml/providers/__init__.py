@@ -1,0 +1,1 @@
+"""Providers: the protocol, a server that misbehaves on purpose, and a real one."""
