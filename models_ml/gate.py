@@ -184,4 +184,5 @@ def written(value: Value, form: Form | str) -> str:
         return "yes" if value else "no"
     if not math.isfinite(value):
         return "not a number"
-    return f"{100 * value:.1f} %" if form == Form.SHARE else f"{value:.4f}".rstrip("0").rstrip(".")
+    shown = f"{100 * value:.1f} %" if form == Form.SHARE else f"{value:.4f}".rstrip("0").rstrip(".")
+    return shown.replace("-", "−")

@@ -32,7 +32,7 @@ def build_dataset(job_id: str) -> None:
 def train_model(job_id: str) -> None:
     """Train the model of a run and register it."""
     from models_ml.jobs import tuning  # noqa: PLC0415
-    from models_ml.nn.tuning import tune  # noqa: PLC0415
+    from models_ml.nn.tuning.training import tune  # noqa: PLC0415
 
     run_job(job_id, partial(tuning.train_model, tune=tune))
 

@@ -15,6 +15,7 @@ from models_ml.data.errors import DataError
 from models_ml.nn.artifacts import ModelFolderError
 from models_ml.nn.progress import Cancelled, OnProgress
 from models_ml.nn.tuning.plan import TuningError
+from models_ml.services.guards import sentence
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -28,14 +29,14 @@ def sentences(job: JobContext) -> Iterator[None]:
         job.check()
         raise
     except (TuningError, DataError) as problem:
-        raise errors.InvalidInput.field(problem.field, f"{problem.message}.") from problem
+        raise errors.InvalidInput.field(problem.field, sentence(problem.message)) from problem
     except ModelFolderError as problem:
-        raise errors.Conflict(f"The model cannot be used: {problem}.", code="model_unusable") from problem
+        raise errors.Conflict(sentence(f"The model cannot be used: {problem}"), code="model_unusable") from problem
     except OSError as problem:
         if problem.errno not in NO_SPACE:
             raise
-        sentence = "The disk is full. What was saved before is kept: make room, then resume."
-        raise errors.Unavailable(sentence, code="disk_full") from problem
+        full = "The disk is full. What was saved before is kept: make room, then resume."
+        raise errors.Unavailable(full, code="disk_full") from problem
 
 
 def reporter(job: JobContext) -> OnProgress:

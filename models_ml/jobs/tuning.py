@@ -19,16 +19,12 @@ from models_ml import queries
 from models_ml.jobs.failures import reporter, sentences
 from models_ml.models import ModelVersion, TrainingRun
 from models_ml.nn.progress import OnProgress, ShouldStop
+from models_ml.nn.training import TrainingFailed
 from models_ml.nn.tuning.plan import TuningPlan, TuningResult
+from models_ml.nn.tuning.watch import OnMetrics
+from models_ml.services.guards import sentence
 from models_ml.services.stages import is_intact
 from models_ml.services.training import folder_of, keep_point, keep_result
-
-
-class OnMetrics(Protocol):
-    """Called with what was measured at a step."""
-
-    def __call__(self, step: int, values: Mapping[str, float]) -> None:
-        """Keep the figures."""
 
 
 class Tune(Protocol):
@@ -44,15 +40,18 @@ class Tune(Protocol):
         should_stop: ShouldStop,
         resume: bool = False,
     ) -> TuningResult:
-        """Train, and leave a loadable model folder at `out`."""
+        """Train, and leave a loadable model folder at `out`; with `resume` go on, or return what was finished."""
 
 
 def train_model(job: JobContext, *, tune: Tune) -> dict[str, Any]:
     """The work of one job. Answers the run, the registered version and its figures."""
     run = TrainingRun.objects.select_related("dataset", "base_version").get(pk=job.arguments["run"])
-    with sentences(job):
-        metrics = job.checkpoint.get("metrics") or _train(job, run, tune)
-        version = keep_result(run, metrics)
+    try:
+        with sentences(job):
+            metrics = job.checkpoint.get("metrics") or _train(job, run, tune)
+            version = keep_result(run, metrics)
+    except TrainingFailed as problem:
+        raise errors.Conflict(sentence(f"Training stopped: {problem}"), code="training_failed") from problem
     return {"run": run.pk, "version": version.pk, **_headline(metrics)}
 
 

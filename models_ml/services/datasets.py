@@ -26,7 +26,7 @@ from models_ml.data.errors import DataError
 from models_ml.data.plan import DatasetPlan, Source, check_roles
 from models_ml.models import BuildStatus, DatasetVersion, SourceFile
 from models_ml.queries import BUILD_TASK
-from models_ml.services.guards import member, require, require_name
+from models_ml.services.guards import member, require, require_name, sentence
 
 SAMPLE_ROWS = 20
 
@@ -83,7 +83,7 @@ def make_plan(task: str, sources: Sequence[ChosenSource], options: Mapping[str, 
         for file in files:
             check_roles(file, task)
     except DataError as problem:
-        raise errors.InvalidInput.field(problem.field, f"{problem.message}.") from problem
+        raise errors.InvalidInput.field(problem.field, sentence(problem.message)) from problem
     return plan
 
 

@@ -24,6 +24,11 @@ def require_name(name: str, longest: int = 120) -> str:
     return name
 
 
+def sentence(words: str) -> str:
+    """The words with a full stop, where they do not end in a mark of their own."""
+    return words if words.endswith((".", "?", "!")) else f"{words}."
+
+
 def member(actor: Actor) -> User | None:
     """The member to note as the one who asked."""
     return actor if isinstance(actor, User) else None

@@ -15,6 +15,7 @@ from core.audit import Actor
 from models_ml.models import Kind, ModelVersion, Stage
 from models_ml.nn.artifacts import EVALUATION, RECORD, file_hashes, model_hash
 from models_ml.queries import STARTER
+from models_ml.services.guards import member
 
 STARTER_NAME = "Copylift starter"
 
@@ -28,11 +29,15 @@ def register_model_version(
     size_bytes: int | None = None,
     card: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
+    kind: Kind = Kind.WRITER,
+    method: str = "",
+    made_by: str = "",
     actor: Actor = None,
 ) -> ModelVersion:
     """A candidate version, or the row that is there already for the same place and hash.
 
-    Raises InvalidInput for an empty name or location, or one that is too long.
+    `made_by` is the `fingerprint.code_version` of what trained it, where that was this code. Raises InvalidInput for an
+    empty name or location, or one that is too long.
     """
     for field, value, longest in (("name", name, 120), ("location", location, 500), ("base", base, 500)):
         if (not value.strip() and field != "base") or len(value) > longest:
@@ -45,6 +50,10 @@ def register_model_version(
                 defaults={
                     "name": name.strip(),
                     "base": base,
+                    "kind": kind,
+                    "method": method,
+                    "code_version": made_by,
+                    "created_by": member(actor),
                     "size_bytes": size_bytes,
                     "card": card or {},
                     "metrics": metrics or {},

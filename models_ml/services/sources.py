@@ -24,7 +24,7 @@ from models_ml.data.plan import Source
 from models_ml.data.reading import preview
 from models_ml.data.rows import text_of
 from models_ml.models import SourceFile
-from models_ml.services.guards import member, require
+from models_ml.services.guards import member, require, sentence
 
 MOST_BYTES = 2 * 1024**3
 FOLDER = PurePath("datasets", "sources")
@@ -139,7 +139,7 @@ def look_into(file: SourceFile, rows: int = 5) -> Look:
     try:
         found = preview(Source("catalogue", str(_head(file)), format=file.format), rows)
     except DataError as problem:
-        return Look(file, problem=f"{problem.message}.")
+        return Look(file, problem=sentence(problem.message))
     if not found:
         return Look(file, problem=f"No row of {file.name} can be read: is it one row a line?")
     cells = tuple(tuple(text_of(value)[:LONGEST_CELL] for value in row.values()) for row in found)

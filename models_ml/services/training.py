@@ -23,7 +23,7 @@ from models_ml.lifecycle import Kind
 from models_ml.models import BuildStatus, DatasetVersion, ModelVersion, TrainingPoint, TrainingRun
 from models_ml.nn.artifacts import file_hashes, verified_hash
 from models_ml.nn.tuning.plan import GENERATING, TuningError, TuningPlan
-from models_ml.services.guards import member, require, require_name
+from models_ml.services.guards import member, require, require_name, sentence
 from models_ml.services.registry import location_of
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
@@ -60,12 +60,12 @@ def make_plan(*, dataset: DatasetVersion, base: str | ModelVersion, values: Mapp
     try:
         plan = TuningPlan.from_json({**values, "base": location, "dataset": same.folder})
     except TuningError as problem:
-        raise errors.InvalidInput.field(problem.field, f"{problem.message}.") from problem
+        raise errors.InvalidInput.field(problem.field, sentence(problem.message)) from problem
     except TypeError as problem:
-        raise errors.InvalidInput.field("plan", f"{problem}.") from problem
+        raise errors.InvalidInput.field("plan", sentence(str(problem))) from problem
     if plan.task != dataset.task:
-        sentence = f"{plan.objective} learns from rows of the kind “{plan.task}”; this dataset holds “{dataset.task}”."
-        raise errors.InvalidInput.field("objective", sentence)
+        words = f"{plan.objective} learns from rows of the kind “{plan.task}”; this dataset holds “{dataset.task}”."
+        raise errors.InvalidInput.field("objective", words)
     return plan
 
 

@@ -22,7 +22,7 @@ from models_ml.forms import DatasetForm, SourceForm, UploadForm
 from models_ml.models import DatasetVersion, SourceFile, Task
 from models_ml.services.sources import Look, look_into
 from models_ml.views.common import JOB_MOVES, find, move_job
-from models_ml.wording import needed_roles, report_lines, sample_lines
+from models_ml.wording import history_lines, needed_roles, report_lines, sample_lines
 
 PAGE_SIZE = 25
 
@@ -136,7 +136,7 @@ def dataset_detail(request: HttpRequest, dataset_id: int) -> HttpResponse:
         "files": queries.source_files(dataset),
         "sample": [sample_lines(row) for row in dataset.sample],
         "runs": list(dataset.runs.all()[:10]),
-        "history": queries.history(dataset),
+        "history": history_lines(queries.history(dataset)),
     }
     return render(request, "models_ml/dataset.html", context)
 

@@ -20,6 +20,7 @@ from models_ml.models import TrainingRun
 from models_ml.nn.tuning.methods import METHODS
 from models_ml.views.common import JOB_MOVES, find, move_job
 from models_ml.views.shown import comparison, run_panel
+from models_ml.wording import history_lines
 
 PAGE_SIZE = 25
 MOST_COMPARED = 6
@@ -92,7 +93,8 @@ def run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
     context = run_panel(run, queries.curves_of([run]).get(run.pk, {}))
     if request.headers.get("HX-Request"):
         return render(request, "models_ml/_run_panel.html", context)
-    return render(request, "models_ml/run.html", context | {"history": queries.history(run), "tab": "runs"})
+    context |= {"history": history_lines(queries.history(run)), "tab": "runs"}
+    return render(request, "models_ml/run.html", context)
 
 
 @require_POST

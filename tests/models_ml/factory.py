@@ -1,4 +1,4 @@
-"""A small model factory for tests: people with the rights that docs/registry.md gives them, files, datasets, versions.
+"""A small model factory for tests: files, datasets, runs, versions in every stage.
 
 A model here is a folder in name only: enough to be hashed, registered and moved, not to be loaded.
 """
@@ -8,31 +8,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth.models import Group, Permission
-
-from core.models import User
-from core.roles import Role
 from models_ml import gate, services
 from models_ml.models import DatasetVersion, ModelVersion, SourceFile, TrainingRun
 from models_ml.nn.artifacts import file_hashes, model_hash
 from models_ml.services.datasets import Built, keep_built
 from models_ml.services.stages import keep_check
 
-# What docs/registry.md says of each role, beside `core.cancel_job`.
-VIEW = ("view_modelversion", "view_datasetversion", "view_trainingrun")
-RIGHTS: dict[Role, tuple[str, ...]] = {
-    Role.MARKETER: VIEW,
-    Role.APPROVER: VIEW,
-    Role.ANALYST: (*VIEW, "add_datasetversion", "add_trainingrun", "check_modelversion"),
-    Role.ADMINISTRATOR: (
-        *(*VIEW, "add_datasetversion", "add_trainingrun", "check_modelversion"),
-        *("promote_modelversion", "override_gate"),
-    ),
-}
 GOOD = {
     "follows_brief": 0.97,
     "fact_check": 0.99,
@@ -59,19 +44,6 @@ CATALOGUE = [
         )
     ),
 ]
-
-
-def grant() -> None:
-    """Give the roles their rights on models, as docs/registry.md lists them; nothing where they have them."""
-    for role, names in RIGHTS.items():
-        wanted = Permission.objects.filter(content_type__app_label="models_ml", codename__in=names)
-        Group.objects.get(name=role.value).permissions.add(*wanted)
-
-
-def with_rights(who: Callable[[], User]) -> User:
-    """One of the people of the tests, after the roles have got their rights."""
-    grant()
-    return who()
 
 
 def csv_bytes(rows: Sequence[Sequence[str]] = CATALOGUE) -> bytes:
