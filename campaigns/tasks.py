@@ -10,6 +10,8 @@ from campaigns import queries, services
 from campaigns.models import Campaign
 from core.jobs import run_job
 from core.queries import job_by_id
+from models_ml.lifecycle import Kind
+from models_ml.queries import production_model
 
 
 @shared_task(name=queries.GENERATE_TASK, ignore_result=True)
@@ -22,6 +24,25 @@ def generate_copy(job_id: str) -> None:
     campaign = Campaign.objects.filter(pk=job_by_id(job_id).arguments["campaign"]).first()
     if campaign is not None:
         services.settle_campaign(campaign)
+
+
+@shared_task(name=services.SCORER_TASK, ignore_result=True)
+def train_scorer(job_id: str) -> None:
+    """Train a scorer on the finished tests."""
+    from models_ml.jobs import scoring  # noqa: PLC0415 - brings torch
+
+    run_job(job_id, partial(services.train_scorer, trainer=scoring.train_scorer))
+
+
+@shared_task(name="campaigns.score_waiting_copy", ignore_result=True)
+def score_waiting_copy() -> int:
+    """Score open copy by the scorer in production. For the beat: one query where there is none, or nothing is due."""
+    version = production_model(Kind.SCORER)
+    if version is None or not services.due_for(version).exists():
+        return 0
+    from models_ml.jobs import scoring  # noqa: PLC0415 - brings torch
+
+    return services.score_waiting(version, scoring.text_scorer(version))
 
 
 @shared_task(name="campaigns.settle_campaigns", ignore_result=True)

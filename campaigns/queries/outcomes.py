@@ -23,6 +23,7 @@ from experiments.stats.beta_binomial import Beta, chance_above
 from experiments.stats.proportions import Counts
 from models_ml.brief import Brief, BriefError
 from models_ml.channels import PARTS
+from models_ml.scores import PastText
 
 JEFFREYS = Beta(0.5, 0.5)
 # Below this the test says next to nothing, and the pair would teach noise.
@@ -50,6 +51,10 @@ class PastArm:
     def text(self) -> str:
         """What the shopper read, as one text."""
         return " ".join(self.parts[part] for part in PARTS if self.parts.get(part))
+
+    def tested(self) -> PastText:
+        """As a scorer learns from it."""
+        return PastText(self.test, self.group, self.text, self.language, self.share, self.units, self.successes)
 
 
 def past_arms() -> list[PastArm]:

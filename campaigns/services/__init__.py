@@ -13,7 +13,6 @@ from campaigns.services.learning import (
     PAIRS,
     SCORER_TASK,
     Material,
-    Trainer,
     make_dataset,
     material,
     request_scorer,
@@ -21,18 +20,14 @@ from campaigns.services.learning import (
 )
 from campaigns.services.prices import record_price
 from campaigns.services.reviews import approve_copy, edit_copy, refill_copy, reject_copy
-from campaigns.services.scoring import Effect, Scored, TextScorer, due_for, score_waiting
+from campaigns.services.scoring import due_for, score_waiting
 from campaigns.services.settling import settle_campaign, settle_generating
 
 __all__ = [
     "COPY",
     "PAIRS",
     "SCORER_TASK",
-    "Effect",
     "Material",
-    "Scored",
-    "TextScorer",
-    "Trainer",
     "Writer",
     "approve_copy",
     "archive_campaign",

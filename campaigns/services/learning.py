@@ -6,14 +6,13 @@ is given its trainer, so that nothing here knows torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from django.db import transaction
 
 from campaigns import queries
-from campaigns.queries import PastArm
 from campaigns.services.guards import require
 from core import audit, errors
 from core.jobs import JobContext
@@ -23,7 +22,7 @@ from core.services.jobs import create_job
 from models_ml import services as models_ml
 from models_ml.data.plan import COPY_PARTS
 from models_ml.models import DatasetVersion
-from models_ml.nn.progress import OnProgress
+from models_ml.scores import ScorerTrainer
 
 SCORER_TASK = "campaigns.train_scorer"
 COPY, PAIRS = "copy", "pairs"
@@ -42,15 +41,6 @@ class Material:
     winners: int
     answers: int
     pairs: int
-
-
-class Trainer(Protocol):
-    """What trains a scorer: `models_ml.jobs.scoring.train_scorer`, or a fake."""
-
-    def __call__(
-        self, arms: Sequence[PastArm], *, seed: int, on_progress: OnProgress, should_stop: Callable[[], bool]
-    ) -> Mapping[str, Any]:
-        """Train, register a candidate, and answer {"version": id, "sentence": what was measured}."""
 
 
 def material() -> Material:
@@ -103,14 +93,16 @@ def request_scorer(*, actor: User, seed: int = 1) -> Job:
     return job
 
 
-def train_scorer(job: JobContext, *, trainer: Trainer) -> dict[str, Any]:
+def train_scorer(job: JobContext, *, trainer: ScorerTrainer) -> dict[str, Any]:
     """The work of one job: train on what is finished now. Answers the version and a sentence."""
 
     def tell(fraction: float, stage: str, message: str, metrics: Mapping[str, float]) -> None:  # noqa: ARG001
         job.progress(100 * fraction, stage, message)
 
     seed = int(job.arguments.get("seed", 1))
-    made = dict(trainer(queries.past_arms(), seed=seed, on_progress=tell, should_stop=job.should_stop))
+    made = dict(
+        trainer([arm.tested() for arm in queries.past_arms()], seed=seed, on_progress=tell, should_stop=job.should_stop)
+    )
     job.check()
     job.log(str(made["sentence"]))
     return made

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
@@ -18,35 +17,11 @@ from campaigns.models import Campaign, Copy, CopyScore
 from campaigns.models.copies import CopyStatus
 from models_ml.channels import PARTS
 from models_ml.models import ModelVersion
+from models_ml.scores import Effect, TextScorer
 
 # Scored at one go: a worker comes back for the rest, and a cancel or a restart loses little.
 MOST_AT_ONCE = 200
 MOST_EFFECTS = 12
-
-
-@dataclass(frozen=True)
-class Effect:
-    """How much a word of a text speaks for it (log-odds, positive is for); characters [start, end)."""
-
-    start: int
-    end: int
-    word: str
-    effect: float
-
-
-@dataclass(frozen=True)
-class Scored:
-    """The chance (0 to 1) that a text beats the control, and its words' effects."""
-
-    probability: float
-    effects: tuple[Effect, ...]
-
-
-class TextScorer(Protocol):
-    """What scores: `models_ml.jobs.scoring.production_scorer`'s answer, or a fake."""
-
-    def __call__(self, control: str, texts: Sequence[str], *, language: str) -> Sequence[Scored]:
-        """One answer a text, in order."""
 
 
 def due_for(scorer: ModelVersion) -> QuerySet[Copy]:

@@ -74,6 +74,11 @@ CELERY_BEAT_SCHEDULE = {
     "fold-events": {"task": "experiments.fold_events", "schedule": 3.0, "options": {"expires": 6, "queue": "ingest"}},
     "refresh-analyses": {"task": "experiments.refresh_analyses", "schedule": 5.0, "options": {"expires": 10}},
     "settle-campaigns": {"task": "campaigns.settle_campaigns", "schedule": 30.0, "options": {"expires": 60}},
+    "score-copy": {
+        "task": "campaigns.score_waiting_copy",
+        "schedule": 15.0,
+        "options": {"expires": 30, "queue": "gpu"},
+    },
     "update-allocations": {"task": "experiments.update_allocations", "schedule": 60.0, "options": {"expires": 120}},
     "learn-priors": {"task": "experiments.learn_priors", "schedule": 3600.0},
     "keep-partitions": {"task": "experiments.keep_partitions", "schedule": 3600.0},

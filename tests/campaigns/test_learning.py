@@ -9,7 +9,6 @@ import pytest
 from django.test import Client
 
 from campaigns import services
-from campaigns.queries import PastArm
 from core import errors
 from core.jobs import run_job
 from core.models import AuditEntry, Job
@@ -17,6 +16,7 @@ from core.models.job import Status
 from core.roles import Role
 from models_ml.data import DatasetPlan
 from models_ml.models import DatasetVersion, SourceFile
+from models_ml.scores import PastText
 from tests import people
 from tests.campaigns import shop
 from tests.campaigns.test_outcomes import finished
@@ -34,12 +34,12 @@ class FakeTrainer:
     """Notes the arms it is given; `stop` asks for a cancel on the way."""
 
     def __init__(self) -> None:
-        self.arms: list[PastArm] = []
+        self.arms: list[PastText] = []
 
     def __call__(
-        self, arms: Sequence[PastArm], *, seed: int, on_progress: Any, should_stop: Callable[[], bool]
+        self, tested: Sequence[PastText], *, seed: int, on_progress: Any, should_stop: Callable[[], bool]
     ) -> Mapping[str, Any]:
-        self.arms = list(arms)
+        self.arms = list(tested)
         on_progress(0.5, "folds", "fold 2 of 5", {})
         return {"version": 7, "sentence": f"Right in 60 % of pairs, seed {seed}."}
 

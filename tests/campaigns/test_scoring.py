@@ -11,6 +11,7 @@ from campaigns import queries, services
 from campaigns.models import Campaign, Copy, CopyScore, Product
 from core.roles import Role
 from models_ml.models import ModelVersion
+from models_ml.scores import Effect, Scored
 from tests import people
 from tests.campaigns import shop
 
@@ -30,15 +31,15 @@ class FakeScorer:
     def __init__(self) -> None:
         self.calls: list[tuple[str, list[str], str]] = []
 
-    def __call__(self, control: str, texts: Sequence[str], *, language: str) -> list[services.Scored]:
+    def __call__(self, control: str, texts: Sequence[str], *, language: str) -> list[Scored]:
         self.calls.append((control, list(texts), language))
-        return [services.Scored(0.5 + 0.1 * place, self._effects(text)) for place, text in enumerate(texts)]
+        return [Scored(0.5 + 0.1 * place, self._effects(text)) for place, text in enumerate(texts)]
 
     @staticmethod
-    def _effects(text: str) -> tuple[services.Effect, ...]:
+    def _effects(text: str) -> tuple[Effect, ...]:
         first, last = text.split(maxsplit=1)[0], text.rsplit(maxsplit=1)[-1]
         start = len(text) - len(last)
-        return (services.Effect(0, len(first), first, 0.3), services.Effect(start, len(text), last, -0.2))
+        return (Effect(0, len(first), first, 0.3), Effect(start, len(text), last, -0.2))
 
 
 def copies(campaign: Campaign) -> list[Copy]:
