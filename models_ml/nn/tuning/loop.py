@@ -91,7 +91,7 @@ class Loop(Trainer):
         if not torch.isfinite(loss):
             rate = settings_of(self.run.plan).learning_rate
             raise TrainingFailed(
-                f"the loss is {float(loss)} at step {self.state.global_step + 1}; the last good checkpoint is kept. "
+                f"the loss is {float(loss.detach())} at step {self.state.global_step + 1}; the last good checkpoint is kept. "
                 f"Lower the learning rate (now {rate:g}) or use precision fp32"
             )
         self.progress.tokens += int(batch["tokens"]) * self.args.world_size

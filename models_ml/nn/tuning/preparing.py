@@ -6,6 +6,7 @@ puts its own rows in by overriding `_stores` and `_order`.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -110,7 +111,7 @@ class Preparing:
         plan, found = self.plan, {}
         for split in _SPLITS:
             self.on_progress(0.0, "prepare", f"reading the {split} split", {})
-            encoder = Encoder(plan, tokenizer, labels)
+            encoder = Encoder(plan, copy.deepcopy(tokenizer), labels)  # truncation would stay set, and be saved
             rows = self.dataset.rows(split)
             if split == "validation":
                 rows = islice(rows, plan.evaluate_rows)

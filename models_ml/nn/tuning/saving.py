@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -78,7 +79,9 @@ def _write_model(model: Any, folder: Path, plan: TuningPlan) -> None:
 
         save_bottleneck(model, folder)
     elif isinstance(model, peft.PeftModel):
-        model.save_pretrained(str(folder), save_embedding_layers=False)  # "auto" would ask the hub
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Adapter .* have invalid shape")  # AdaLoRA takes some ranks to 0
+            model.save_pretrained(str(folder), save_embedding_layers=False)  # "auto" would ask the hub
         (folder / "README.md").unlink(missing_ok=True)
     else:
         model.save_pretrained(str(folder))

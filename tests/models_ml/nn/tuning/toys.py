@@ -29,7 +29,7 @@ CONTEXT = 96
 TEMPLATE = (
     "{%- for message in messages -%}<|{{ message['role'] }}|> {{ message['content'] }}"
     "{%- if message['role'] == 'assistant' -%}<|end|>{%- endif -%}{%- endfor -%}"
-    "{%- if add_generation_prompt -%}<|assistant|> {%- endif -%}"
+    "{%- if add_generation_prompt -%}<|assistant|>{{ ' ' }}{%- endif -%}"
 )
 
 
@@ -75,7 +75,13 @@ def save_base(folder: Path, kind: str = "qwen3", *, hidden: int = 32, dropout: f
     elif kind == "llama":
         model = LlamaForCausalLM(LlamaConfig(**shape, **ends, num_key_value_heads=2))
     elif kind == "gpt2":
-        plain: dict[str, Any] = {"n_embd": hidden, "n_layer": 2, "n_head": 2, "n_positions": CONTEXT, "vocab_size": size}
+        plain: dict[str, Any] = {
+            "n_embd": hidden,
+            "n_layer": 2,
+            "n_head": 2,
+            "n_positions": CONTEXT,
+            "vocab_size": size,
+        }
         drops: dict[str, Any] = {"resid_pdrop": dropout, "embd_pdrop": dropout, "attn_pdrop": dropout}
         model = GPT2LMHeadModel(GPT2Config(**plain, **drops, **ends))
     else:
