@@ -40,7 +40,9 @@ def train_model(job_id: str) -> None:
 @shared_task(name=queries.CHECK_TASK, ignore_result=True)
 def check_model(job_id: str) -> None:
     """Measure a model version for the gate."""
-    from models_ml.jobs import checking  # noqa: PLC0415
-    from models_ml.jobs.measuring import MEASURES  # noqa: PLC0415
+    from models_ml.jobs import checking, measuring  # noqa: PLC0415
 
-    run_job(job_id, partial(checking.check_model, measures=MEASURES))
+    try:
+        run_job(job_id, partial(checking.check_model, measures=measuring.MEASURES))
+    finally:
+        measuring.forget_models()

@@ -303,7 +303,7 @@ def test_of_two_promotions_at_once_one_wins(tmp_path: Path, with_production: boo
         thread.join()
     winner = queries.production_model()
     assert winner is not None
-    # Overtaken after the gate, the loser came too late; before it, its comparison no longer counts, which needs a reason.
+    # Overtaken after the gate, the loser came too late; before it, its comparison no longer counts.
     assert winner.name in answers
     assert {answer for answer in answers if answer != winner.name} <= {"changed_meanwhile", "invalid_input"}
     assert ModelVersion.objects.filter(stage=Stage.PRODUCTION).count() == 1
