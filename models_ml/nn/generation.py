@@ -8,8 +8,9 @@ the same for every provider; here is only how a local network writes, as the pro
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
@@ -135,22 +136,44 @@ def continue_prompts(
     loaded: LoadedModel, prompts: Sequence[Prompt], seeds: Sequence[int], sampling: Sampling, should_stop: ShouldStop
 ) -> list[tuple[str, int]]:
     """The answer to each prompt, from its opening on, and the number of tokens that were written."""
+    rows = [_Row(prompt, prompt_ids(loaded, prompt), seed) for prompt, seed in zip(prompts, seeds, strict=True)]
+    if not loaded.equal_lengths:
+        return _continue(loaded, rows, sampling=sampling, should_stop=should_stop)
+    answers: dict[int, tuple[str, int]] = {}
+    for length in sorted({len(row.ids) for row in rows}):
+        places = [place for place, row in enumerate(rows) if len(row.ids) == length]
+        found = _continue(loaded, [rows[place] for place in places], sampling=sampling, should_stop=should_stop)
+        answers |= zip(places, found, strict=True)
+    return [answers[place] for place in range(len(rows))]
+
+
+class _Row(NamedTuple):
+    prompt: Prompt
+    ids: list[int]
+    seed: int
+
+
+def _continue(
+    loaded: LoadedModel, rows: Sequence[_Row], *, sampling: Sampling, should_stop: ShouldStop
+) -> list[tuple[str, int]]:
     network: Any = loaded.model  # generate is mixed in, which the types do not tell
-    inputs = loaded.tokenizer.pad(
-        {"input_ids": [prompt_ids(loaded, prompt) for prompt in prompts]}, padding=True, return_tensors="pt"
-    )
+    inputs = loaded.tokenizer.pad({"input_ids": [row.ids for row in rows]}, padding=True, return_tensors="pt")
+    seeds, banned = [row.seed for row in rows], [row.prompt.banned for row in rows]
     length = int(inputs["input_ids"].shape[1])
-    output = network.generate(
-        input_ids=inputs["input_ids"].to(network.device),
-        attention_mask=inputs["attention_mask"].to(network.device),
-        generation_config=_config(loaded, network, min(sampling.max_new_tokens, loaded.context - length)),
-        logits_processor=[SeededSampler(sampling, seeds, length, [prompt.banned for prompt in prompts])],
-        stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
-    )
+    with warnings.catch_warnings():
+        # PEFT's, of prompt tuning: they count from the start of the row, which is right where nothing is padded
+        warnings.filterwarnings("ignore", message="Position ids are not supported")
+        output = network.generate(
+            input_ids=inputs["input_ids"].to(network.device),
+            attention_mask=inputs["attention_mask"].to(network.device),
+            generation_config=_config(loaded, network, min(sampling.max_new_tokens, loaded.context - length)),
+            logits_processor=[SeededSampler(sampling, seeds, length, banned)],
+            stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
+        )
     answers = output[:, length:].cpu()
     counts = (answers != int(loaded.tokenizer.pad_token_id)).sum(dim=1).tolist()
     texts = loaded.tokenizer.batch_decode(answers, skip_special_tokens=True)
-    return [(prompt.opening + text, count) for prompt, text, count in zip(prompts, texts, counts, strict=True)]
+    return [(row.prompt.opening + text, count) for row, text, count in zip(rows, texts, counts, strict=True)]
 
 
 class _StopWhen(StoppingCriteria):

@@ -34,8 +34,9 @@ class LoadedModel:
     """A model ready to generate. `hash` is over the folder's files, or the hub's commit; "" when unknown.
 
     Of an adapter, `id` and `hash` are its own, `base_id` and `base_hash` those of what it stands on (else ""), and
-    `virtual_tokens` those it puts before each text. `reads_examples` is false where the model's record says so, or
-    where it holds too few tokens for them.
+    `virtual_tokens` those it puts before each text; `equal_lengths` where no padding may come between these and the
+    text (prompt tuning), so that only prompts of one length share a batch. `reads_examples` is false where the model's
+    record says so, or where it holds too few tokens for them.
     """
 
     id: str
@@ -46,6 +47,7 @@ class LoadedModel:
     base_id: str = ""
     base_hash: str = ""
     virtual_tokens: int = 0
+    equal_lengths: bool = False
     reads_examples: bool = True
 
     @property

@@ -64,13 +64,19 @@ class SharedBase:
         if self._peft is not None and self._peft.peft_type != config.peft_type:
             self._take_peft_off()
         try:
-            if self._peft is None:
-                self._peft = PeftModelForCausalLM(self.network, config, adapter_name=name)
-            result = self._peft.load_adapter(str(folder), adapter_name=name, torch_device=str(self.network.device))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # PEFT's, about its own imports
+                warnings.filterwarnings("ignore", message="The following rank_pattern keys", category=RuntimeWarning)
+                if self._peft is None:
+                    self._peft = PeftModelForCausalLM(self.network, config, adapter_name=name)
+                result = self._peft.load_adapter(str(folder), adapter_name=name, torch_device=str(self.network.device))
         except (ValueError, RuntimeError, KeyError, OSError, SafetensorError) as error:
             self._take_peft_off()
             raise ModelFolderError(f"{folder}: it does not fit its base {self.id}: {_first_line(error)}") from error
-        if foreign := [*result.missing_keys, *result.unexpected_keys]:
+        told_apart = (
+            {"prompt_embeddings"} if config.is_prompt_learning else set()
+        )  # loaded by themselves, then reported
+        if foreign := sorted({*result.missing_keys, *result.unexpected_keys} - told_apart):
             self._take_peft_off()
             raise ModelFolderError(f"{folder}: it does not fit its base {self.id}: {foreign[0]} is in one of them only")
         self._peft.eval()
@@ -127,6 +133,7 @@ def load_adapter(folder: Path) -> loading.LoadedModel:
         base_id=Path(base.id).name if Path(base.id).is_dir() else base.id,
         base_hash=base.hash,
         virtual_tokens=_virtual_tokens(folder),
+        equal_lengths=_config_data(folder).get("peft_type") in ("PROMPT_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING"),
         reads_examples=loading.reads_examples(folder, base.network)
         and loading.reads_examples(Path(base.id), base.network),
     )
@@ -211,9 +218,13 @@ def _is_bottleneck(folder: Path) -> bool:
 
 
 def _virtual_tokens(folder: Path) -> int:
-    data: dict[str, Any] = json.loads((folder / loading.ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    found = data.get("num_virtual_tokens")
+    found = _config_data(folder).get("num_virtual_tokens")
     return found if isinstance(found, int) else 0
+
+
+def _config_data(folder: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((folder / loading.ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    return data
 
 
 def _first_line(error: BaseException) -> str:
