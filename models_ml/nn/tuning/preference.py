@@ -118,7 +118,7 @@ class PreferenceJob(Job):
         run = replace(run, batches=replace(run.batches, collator=collator), evaluator=evaluator)
         return run, origin, tokenizer
 
-    def _stores(self, base: Base, tokenizer: Any, labels: tuple[str, ...]) -> dict[str, TokenStore]:
+    def _stores(self, base: Base, tokenizer: Any, labels: tuple[str, ...]) -> dict[str, TokenStore]:  # noqa: ARG002
         found = {}
         for split in ("train", "validation"):
             self.on_progress(0.0, "prepare", f"reading the {split} split", {})
