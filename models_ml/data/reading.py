@@ -142,17 +142,25 @@ def _csv_rows(source: Source, encoding: str, position: Position) -> Iterator[Raw
         head = next(lines, "")
         delimiter = "\t" if source.known_format() == "tsv" else _delimiter(head, source)
         reader = csv.reader(_again(head, lines), delimiter=delimiter)
-        header = _header(next(reader, []), source)
+        header = _header(_record(reader, source) or [], source)
         while True:
             line = reader.line_num + 1
-            try:
-                record = next(reader, None)
-            except csv.Error as error:
-                raise DataError("source.path", f"{source.name}, line {line}: {error}; is a quote left open?") from error
+            record = _record(reader, source)
             if record is None:
                 return
             if record:
                 yield _csv_row(header, record, line)
+
+
+def _record(reader: Any, source: Source) -> list[str] | None:
+    """The next record of a csv.reader, None at the end. Raises DataError naming the line where it began."""
+    line = reader.line_num + 1
+    try:
+        record: list[str] | None = next(reader, None)
+    except csv.Error as error:
+        hint = "save it with line feeds" if "new-line" in str(error) else "is a quote left open?"
+        raise DataError("source.path", f"{source.name}, line {line}: {error}; {hint}") from error
+    return record
 
 
 def _followed(stream: BinaryIO, source: Source, encoding: str, *, position: Position) -> Iterator[str]:
@@ -181,7 +189,7 @@ def _delimiter(head: str, source: Source) -> str:
     wanted = {part for name in source.columns.values() for part in (name, *name.split(JOINED_BY))}
 
     def score(delimiter: str) -> tuple[int, int]:
-        names = next(csv.reader([head], delimiter=delimiter), [])
+        names = next(csv.reader([head.replace("\r", " ")], delimiter=delimiter), [])
         return len(wanted & set(names)), len(names)
 
     return max(_DELIMITERS, key=score)

@@ -23,6 +23,7 @@ from models_ml.data.personal import mask
 from models_ml.data.plan import COPY_PARTS, DatasetPlan
 from models_ml.data.reading import RawRow
 
+_LONGEST_GROUP = 200
 _MESSAGE_ROLES = ("system", "user", "assistant")
 Row = dict[str, Any]
 Chat = list[dict[str, str]]
@@ -151,8 +152,9 @@ class RowMaker:
         given = " ".join(text_of(cells.get("group")).encode("utf-8", "replace").decode().split())
         if self.plan.group_by == "text" or is_missing(given):
             return f"text-{digest(group_text(row))[:16]}"
-        # A group may be the address of a customer; the row needs to know that it is the same, not which.
-        return f"hidden-{digest(given)[:16]}" if "@" in given else given[:200]
+        # A group may be the address or number of a customer; the row needs to know that it is the same, not which.
+        personal = self.plan.mask_personal and bool(mask(given)[1])
+        return f"hidden-{digest(given)[:16]}" if personal or len(given) > _LONGEST_GROUP else given
 
 
 def compared(row: Row) -> list[str]:

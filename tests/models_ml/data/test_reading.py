@@ -141,6 +141,14 @@ def test_a_parquet_damaged_inside_is_refused(tmp_path: Path) -> None:
         _rows(path)
 
 
+@pytest.mark.parametrize("text", ["sku,title\r1,Lamp\r2,Cup\r", "sku,title\n1,La\rmp\n"])
+def test_line_ends_of_another_age_are_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    with pytest.raises(DataError, match=r"a\.csv, line \d: .*save it with line feeds"):
+        _rows(path)
+
+
 def test_an_open_quote_is_refused_with_its_line(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.csv", 'sku,title\n1,Lamp\n2,"' + "never closed\n" * 400_000)
     with pytest.raises(DataError, match=r"line 3: field larger than field limit .*is a quote left open"):

@@ -104,10 +104,13 @@ def test_group_by_text_does_not_read_the_group() -> None:
     assert row["group"].startswith("text-")
 
 
-def test_an_address_as_group_is_hidden() -> None:
-    row = _make("text", {"text": "soft linen", "group": "ann@example.com"})
+@pytest.mark.parametrize("group", ["ann@example.com", "+44 20 7946 0958", "x" * 300])
+def test_a_group_that_names_a_person_or_is_too_long_is_hidden(group: str) -> None:
+    row = _make("text", {"text": "soft linen", "group": group})
     assert row["group"].startswith("hidden-")
-    assert "ann" not in row["group"]
+    assert group[:4] not in row["group"]
+    assert row["group"] == _make("text", {"text": "other linen", "group": group})["group"]
+    assert row["group"] != _make("text", {"text": "soft linen", "group": f"{group}1"})["group"]
 
 
 TEXT = {"text": "a soft shirt for you"}
