@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from campaigns.compliance import figures, form, words
+from campaigns.compliance import facts, form, words
 from campaigns.compliance.findings import CheckContext, CopyParts, Finding
 
 Rule = Callable[[CopyParts, CheckContext], Iterator[Finding]]
@@ -16,7 +16,7 @@ RULES: tuple[Rule, ...] = (
     form.wrong_language,
     words.banned,
     words.listed,
-    figures.unsupported,
+    facts.unsupported,
 )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from datetime import date
 
 from models_ml.brief import SLOT_PATTERN, fill
 from models_ml.channels import CHANNELS, PARTS
+from models_ml.fact_check import FactSpan, PricePoint
 
 BLOCK, WARN, INFO = "block", "warn", "info"
 EXCERPT = 80
@@ -47,7 +48,10 @@ class CopyParts:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a copy is held against: `facts` maps slots to shown text, `supported` are other texts with true figures."""
+    """What a copy is held against: `facts` maps slots to shown text, `supported` are other texts with true figures.
+
+    `today` gives "today only" its meaning, `price_history` proves earlier prices; without them both are findings.
+    """
 
     channel: str
     language: str
@@ -56,14 +60,8 @@ class CheckContext:
     required_slots: tuple[str, ...] = ()
     supported: tuple[str, ...] = field(default=())
     offer_kind: str = "none"
-
-
-class Span(NamedTuple):
-    """Characters [start, end) of a shown part that a slot put there."""
-
-    start: int
-    end: int
-    slot: str
+    today: date | None = None
+    price_history: tuple[PricePoint, ...] = ()
 
 
 def fill_leniently(text: str, facts: Mapping[str, str]) -> str:
@@ -72,14 +70,15 @@ def fill_leniently(text: str, facts: Mapping[str, str]) -> str:
     return fill(text, {**facts, **unknown})
 
 
-def fact_spans(parts: CopyParts, part: str, facts: Mapping[str, str]) -> list[Span]:
+def fact_spans(parts: CopyParts, part: str, facts: Mapping[str, str]) -> list[FactSpan]:
     """Where facts stand in a shown part; empty where the shown text is not this filling of the written one."""
-    written, spans, shift = parts.written.get(part, ""), [], 0
+    written, shift = parts.written.get(part, ""), 0
+    spans: list[FactSpan] = []
     for match in SLOT_PATTERN.finditer(written):
         shown = facts.get(match[1])
         if shown is not None:
             start = match.start() + shift
-            spans.append(Span(start, start + len(shown), match[1]))
+            spans.append(FactSpan(start, start + len(shown), match[1]))
             shift += len(shown) - len(match[0])
     return spans if fill_leniently(written, facts) == parts.filled.get(part, "") else []
 

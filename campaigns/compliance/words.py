@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from campaigns.compliance.findings import BLOCK, CheckContext, CopyParts, Finding, at, fact_spans
-from campaigns.compliance.folding import Folded
 from models_ml.channels import PARTS
+from models_ml.fact_check.folding import Folded
 
 DATA = Path(__file__).parent / "data"
 # Names and codes are not claims of the copy (China's enforcement guide, SAMR notice 2023 no. 6, Art. 6(4)).

@@ -29,7 +29,9 @@ _SOLD = re.compile(r"(?:售出|卖出|销量|销售|已售|热卖|售)(?:了|超
 _OFF_HAN = re.compile(r"(?:立减|直降|立省|省下?|减|返|降)了?\s?$")
 # "three design prizes": the noun is the plural within three words. Function words end the search.
 _STOP = r"(?:and|or|of|to|the|in|for|with|is|a|an|on|at|from|by|more|less|as|that|off|per|out|times)"
-_NOUN = re.compile(rf"(?:[\s-](?!{_STOP}[\s-])[a-z]{{3,12}}){{0,2}}[\s-](?!{_STOP}\b)([a-z]{{2,13}}[a-rt-z])s(?![a-z'])")
+_NOUN = re.compile(
+    rf"(?:[\s-](?!{_STOP}[\s-])[a-z]{{3,12}}){{0,2}}[\s-](?!{_STOP}\b)([a-z]{{2,13}}[a-rt-z])s(?![a-z'])"
+)
 # "A thousand uses" is a manner of speaking; "a thousand customers" is not, for customers are a unit.
 _ROUND = re.compile(r"(?:an?|one)?[\s-]?(?:hundred|thousand|million)|[百千万亿]")
 _MEASURE_WORD = re.compile("[双盒瓶包支片只条张枚粒颗台把本套罐袋杯块根朵束箱桶款种件组层]")
@@ -83,7 +85,7 @@ def _counts(text: str, number: Number, unit: Unit, end: int) -> bool:
         return False
     if unit.dimension == "stars" and number.value > 10:
         return False
-    if (unit.dimension, unit.factor) == ("months", 12) and number.form != "words" and 1900 <= number.value <= 2100:
+    if unit.dimension == "months" and unit.factor == 12 and number.form != "words" and 1900 <= number.value <= 2100:
         return False
     if number.form == "digits":
         return True

@@ -1,8 +1,8 @@
 """Names that a text gives as maker or origin: "by Norrland", "made in Portugal", `来自意大利`, `榆树工坊出品`.
 
 English: capitalised words after by, from, made by and the like. In a headline set in title case only "by" counts, and
-days, months and pronouns never do. Chinese has no capitals: after `来自` a name is what stands in quotes or Latin letters,
-a country, or a short word that ends the clause and is no common noun (`来自大自然`).
+days, months and pronouns never do. Chinese has no capitals: after `来自` a name is what stands in quotes or Latin
+letters, a country, or a short word that ends the clause and is no common noun (`来自大自然`).
 """
 
 from __future__ import annotations
@@ -15,23 +15,6 @@ from models_ml.fact_check.units import data
 from models_ml.fact_check.values import Claim
 
 _NAME = r"[A-Z][\w&'’.-]{1,24}(?:\s(?:&\s|of\s)?[A-Z][\w&'’-]{0,24}){0,3}"
-_DONE = "|".join(
-    f"[{word[0].upper()}{word[0]}]{word[1:]}"
-    for word in (
-        "made", "crafted", "handmade", "handcrafted", "woven", "sewn", "knitted", "spun", "brewed", "roasted", "born", "built", "designed",
-        "grown", "baked", "bottled", "dyed", "printed", "assembled", "finished", "blended", "tanned", "fired", "forged", "blown",
-    )
-)  # fmt: skip
-# "Italian leather", "Swiss-made": an adjective of origin before what is made there.
-_ADJECTIVE = re.compile(
-    r"\b(?P<name>Italian|French|Swiss|German|Japanese|Swedish|Danish|Finnish|Norwegian|Scandinavian|Spanish|Portuguese|British"
-    r"|English|Scottish|Irish|American|Canadian|Belgian|Dutch|Austrian|Turkish|Egyptian|Indian|Korean|Chinese|Brazilian)"
-    r"[\s-](?:made|leather|linen|wool|steel|cotton|silk|oak|design|engineering|craftsmanship|quality|tailoring|glass|ceramics?)\b",
-    re.IGNORECASE,
-)
-_MADE_BY = re.compile(
-    rf"\b(?P<word>[Bb]y|[Ff]rom|(?:{_DONE})(?:\s(?:by\s)?[a-z]{{2,10}}){{0,2}}\s+in)\s+(?P<name>{_NAME})"
-)
 _MARKED = re.compile(r"(?<![\w])(?P<name>[A-Za-z][\w&'-]{1,24})\s?[®™]")
 _HAN = "[\u3400-\u9fffA-Za-z&]"
 _COMES_FROM = re.compile(
@@ -51,17 +34,34 @@ def _words() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     )
 
 
+@cache
+def _made_by() -> re.Pattern[str]:
+    """A maker or place after “by”, “from” or a word of making: “sewn by hand in Mexico”."""
+    done = "|".join(f"[{word[0].upper()}{word[0]}]{word[1:]}" for word in data("brands")["makers"]["done"])
+    making = rf"(?:{done})(?:\s(?:by\s)?[a-z]{{2,10}}){{0,2}}\s+in"
+    return re.compile(rf"\b(?P<word>[Bb]y|[Ff]rom|{making})\s+(?P<name>{_NAME})")
+
+
+@cache
+def _adjective() -> re.Pattern[str]:
+    """“Italian leather”, “Swiss-made”: an adjective of origin before what is made there."""
+    makers = data("brands")["makers"]
+    return re.compile(
+        rf"\b(?P<name>{'|'.join(makers['adjectives'])})[\s-](?:{'|'.join(makers['things'])})\b", re.IGNORECASE
+    )
+
+
 def read_brands(text: str) -> Iterator[Claim]:
     """Every maker or origin a text names. Needs the text as written, for its capitals; positions are of that text."""
     english, _, _ = _words()
     if "y " in text or "om " in text or "in " in text:
         titled = _is_titled(text)
-        for match in _MADE_BY.finditer(text):
+        for match in _made_by().finditer(text):
             first = re.split(r"[\s'’]", match["name"].lower())[0].strip(".-&")
             if first not in english and not (titled and match["word"].lower() == "from"):
                 start, end = match.span("name")
                 yield Claim("brand", match["name"].rstrip(".-").lower(), None, start, end - _tail(match["name"]))
-    for match in _ADJECTIVE.finditer(text):
+    for match in _adjective().finditer(text):
         yield Claim("brand", match["name"].lower(), None, *match.span("name"))
     for match in _MARKED.finditer(text):
         yield Claim("brand", match["name"].lower(), None, *match.span("name"))
@@ -104,5 +104,5 @@ def _common(name: str, common: frozenset[str]) -> bool:
 
 def _is_titled(text: str) -> bool:
     """Whether a text is a headline with capitals throughout."""
-    words = [word for word in re.findall(r"[A-Za-z]{4,}", text)]
+    words: list[str] = re.findall(r"[A-Za-z]{4,}", text)
     return len(words) >= 3 and sum(word[0].isupper() for word in words) >= 0.75 * len(words)

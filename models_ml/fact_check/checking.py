@@ -1,7 +1,7 @@
 """The fact check itself: each claim of each part against what supports it, and each fact against how it is used.
 
-What a slot put in is supported by construction; nothing inside a product's, a brand's or a code's own name is a claim of
-the copy. Everything else must be supported, or it is a finding.
+What a slot put in is supported by construction; nothing inside a product's, a brand's or a code's own name is a claim
+of the copy. Everything else must be supported, or it is a finding.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from models_ml.brief import SLOT_PATTERN, fill
-from models_ml.fact_check.reading import HIDDEN, claims_of
+from models_ml.fact_check.places import by_character, hidden, located, places_of
+from models_ml.fact_check.reading import claims_of
 from models_ml.fact_check.roles import history_problem, misuse, stated_as
 from models_ml.fact_check.support import NAME_SLOTS, Support
 from models_ml.fact_check.values import EXCERPT, Claim, FactFinding, FactSpan
@@ -18,9 +18,10 @@ from models_ml.fact_check.values import EXCERPT, Claim, FactFinding, FactSpan
 _NO_MINIMUM = re.compile(r"\bno minimum\b|\bwhatever you spend\b|无门槛|不限金额", re.IGNORECASE)
 _NEEDS_CONDITION = "promises free delivery without the order value from which it holds"
 _WHAT = {
-    "number": "number", "price": "price", "percent": "percentage", "offer": "offer", "date": "date", "duration": "length of time",
-    "quantity": "measure", "rating": "rating or count of customers", "code": "code or model", "material": "material",
-    "colour": "colour", "brand": "maker or origin", "superlative": "rank", "guarantee": "promise", "price_history": "earlier price",
+    "number": "number", "price": "price", "percent": "percentage", "offer": "offer", "date": "date",
+    "duration": "length of time", "quantity": "measure", "rating": "rating or count of customers",
+    "code": "code or model", "material": "material", "colour": "colour", "brand": "maker or origin",
+    "superlative": "rank", "guarantee": "promise", "price_history": "earlier price",
 }  # fmt: skip
 _REMEDIES = {
     "superlative": "Say what is good about it instead of ranking it.",
@@ -41,76 +42,22 @@ def check(
 ) -> list[FactFinding]:
     """All findings in the shown `parts`, part by part in the order of the text; empty where all is supported.
 
-    `fact_spans` says, by part, what slots put in (see `filled`); without it, facts are found where they stand in the text.
+    `fact_spans` says, by part, what slots put in (see `filled`); without it, facts are found where they stand.
     """
     found: list[FactFinding] = []
     claims: dict[str, list[Claim]] = {}
     for part, text in parts.items():
         spans = fact_spans.get(part, ()) if fact_spans is not None else located(text, support.facts)
-        claims[part] = claims_of(_hidden(text, _names(text, spans, support)))
-        problems = ((claim, _problem(text, claim, spans, support)) for claim in claims[part])
+        claims[part] = claims_of(hidden(text, _names(text, spans, support)))
+        owners = by_character(spans)
+        problems = ((claim, _problem(text, claim, owners.get(claim.start, ()), support)) for claim in claims[part])
         found += [_finding(part, text, claim, problem) for claim, problem in problems if problem]
     return [*found, *_unconditional(parts, claims, support)]
 
 
-def filled(written: Mapping[str, str], facts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, list[FactSpan]]]:
-    """Written parts with their slots filled, and where the facts then stand. Raises FillError for an unknown slot."""
-    spans: dict[str, list[FactSpan]] = {}
-    for part, text in written.items():
-        shift = 0
-        spans[part] = []
-        for match in SLOT_PATTERN.finditer(text):
-            shown = facts.get(match[1], "")
-            start = match.start() + shift
-            spans[part].append(FactSpan(start, start + len(shown), match[1]))
-            shift += len(shown) - len(match[0])
-    return {part: fill(text, facts) for part, text in written.items()}, spans
-
-
-def located(text: str, facts: Mapping[str, str]) -> list[FactSpan]:
-    """Where the facts' own texts stand in a shown text, whole: `$4` is not found in `$49`."""
-    return [
-        FactSpan(start, start + len(shown), slot)
-        for slot, shown in facts.items()
-        if len(shown) > 1
-        for start in _places(text, shown)
-    ]
-
-
-def _places(text: str, words: str) -> Iterator[int]:
-    start = text.find(words)
-    while start >= 0:
-        if not (_joined(text, start, words[0]) or _joined(text, start + len(words), words[-1])):
-            yield start
-        start = text.find(words, start + len(words))
-
-
-def _joined(text: str, place: int, edge: str) -> bool:
-    """Whether the characters on both sides of a place belong to one word or number."""
-    if not 0 < place < len(text):
-        return False
-    pair = text[place - 1] + text[place]
-    joined = pair.isalnum() and pair.isascii()
-    return joined or (
-        edge.isdigit() and bool(re.search(r"[.,\d]", pair.replace(edge, "", 1))) and _decimal(text, place)
-    )
-
-
-def _decimal(text: str, place: int) -> bool:
-    return bool(re.match(r"\d|[.,]\d", text[place:])) or bool(
-        re.search(r"\d[.,]?$", text[:place]) and text[place].isdigit()
-    )
-
-
 def _names(text: str, spans: Sequence[FactSpan], support: Support) -> list[tuple[int, int]]:
     names = [(span.start, span.end) for span in spans if span.slot in NAME_SLOTS]
-    return names + [(start, start + len(name)) for name in support.names for start in _places(text, name)]
-
-
-def _hidden(text: str, places: Sequence[tuple[int, int]]) -> str:
-    for start, end in places:
-        text = text[:start] + HIDDEN * (end - start) + text[end:]
-    return text
+    return names + [place for name in support.names for place in places_of(text, name)]
 
 
 def _problem(text: str, claim: Claim, spans: Sequence[FactSpan], support: Support) -> tuple[str, str] | None:

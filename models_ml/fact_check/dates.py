@@ -1,7 +1,7 @@
 """Dates of a text: ISO and worded, with or without a year, in both languages; and days named from today.
 
-A day is `2026-09-30` where the year is said and `9-30` where not; `support` compares the two. "Today only" and `仅限今日`
-need to know what day it is; "order today" names no last day and is no claim.
+A day is `2026-9-30` where the year is said and `9-30` where not; `same_day` compares the two. "Today only" and
+`仅限今日` need to know what day it is; "order today" names no last day and is no claim.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from models_ml.fact_check.numerals import value_of
+from models_ml.fact_check.patterns import pattern
 from models_ml.fact_check.values import Claim
 
 _MONTHS = (
@@ -21,9 +22,12 @@ _MONTH = "|".join((*_MONTHS, *(name[:3] for name in _MONTHS), "sept"))
 _HAN = "[一二三四五六七八九十]"
 _YEAR = r"(?:\.?,?\s+(?P<year>(?:19|20)\d\d)\b)?"
 _PATTERNS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"(?:(?P<year>(?:19|20)\d\d)年)?(?P<month>1[0-2]|0?[1-9]|{_HAN}{{1,2}})月(?P<day>\d{{1,2}}|{_HAN}{{1,3}})[日号]?",
+    re.compile(written)
+    for written in (
+        (
+            r"(?:(?P<year>(?:19|20)\d\d)年)?"
+            rf"(?P<month>1[0-2]|0?[1-9]|{_HAN}{{1,2}})月(?P<day>\d{{1,2}}|{_HAN}{{1,3}})[日号]?"
+        ),
         r"(?<!\d)(?P<year>(?:19|20)\d\d)[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?!\d)",
         rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<month>{_MONTH})\b{_YEAR}",
         rf"\b(?P<month>{_MONTH})\b\.?\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s?%){_YEAR}",
@@ -38,21 +42,7 @@ _TIME = re.compile(
     r"\b(?P<hour>\d{1,2})(?:[:.](?P<minute>\d\d))?\s?(?P<half>[ap])\.?m\b\.?|\b(?P<h>[01]?\d|2[0-3]):(?P<m>[0-5]\d)\b"
 )
 _DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
-_LAST = r"\b(?:ends?|ending|until|till|expires?|finish(?:es)?|over|closes?|by|last day is)\s+(?:on\s+|at\s+|this\s+|next\s+)?"
-_RELATIVE = tuple(
-    (name, re.compile(pattern))
-    for name, pattern in (
-        ("today", r"\btoday only\b|\bonly today\b|\bone day only\b|\bfor today only\b|" + _LAST + r"(?:today|tonight|midnight)\b"
-         r"|仅限?今[天日]|只限今[天日]|限今[天日]|(?:今[天日]|今晚|今夜)(?:就|将)?(?:截止|结束|止|最后)|截[止至]今[天日晚]|到今[天晚]为止"),
-        ("tomorrow", _LAST + r"tomorrow\b|\btomorrow only\b|明[天日](?:就|将)?(?:截止|结束|止)|截[止至]明[天日]|仅限?明[天日]"),
-        ("weekend", r"\b(?:this )?weekend only\b|\bonly this weekend\b|\b(?:sale|offer|deal|off)(?: is on)? this weekend\b|"
-         + _LAST + r"weekend\b|(?:仅限?|限)(?:本|这个?)周末|(?:本|这个?)周末(?:限时|特惠|截止|结束|有效)"),
-        ("week", r"\b(?:this week only|only this week)\b|(?:仅限?|限)(?:本|这)周(?!末)"),
-        ("month", r"\b(?:this month only|only this month)\b|(?:仅限?|限)(?:本|这个?)月"),
-        ("weekday", _LAST + rf"(?P<weekday>{_DAYS})\b|(?:周|星期)(?P<han>[一二三四五六日天])(?:就|将)?(?:截止|结束|为止)"
-         r"|(?:到|截[止至])(?:本|这)?(?:周|星期)(?P<last>[一二三四五六日天])"),
-    )
-)  # fmt: skip
+_RELATIVE = ("today", "tomorrow", "weekend", "week", "month", "weekday")
 _RELATIVE_GATE = re.compile(
     rf"\b(?:today|tonight|midnight|tomorrow|one day only|week(?:end)?|month|{_DAYS})\b|今|明[天日]|周|星期|月"
 )
@@ -61,15 +51,15 @@ _RELATIVE_GATE = re.compile(
 def read_dates(text: str) -> Iterator[Claim]:
     """Every calendar day, time of day and relative last day of a folded text."""
     if _GATE.search(text):
-        for pattern in _PATTERNS:
-            for match in pattern.finditer(text):
+        for written in _PATTERNS:
+            for match in written.finditer(text):
                 if day := _day(match.groupdict()):
                     yield Claim("date", day, None, *_span(match))
     for match in _TIME.finditer(text):
         yield Claim("date", _clock(match), None, *match.span())
     if _RELATIVE_GATE.search(text):
-        for name, pattern in _RELATIVE:
-            for match in pattern.finditer(text):
+        for name in _RELATIVE:
+            for match in pattern("relative", name).finditer(text):
                 yield Claim("date", _relative(name, match), None, *match.span(), role="relative")
 
 
@@ -92,7 +82,9 @@ def days_meant(relative: str, today: date) -> list[date]:
 
 
 def same_day(claimed: str, known: str) -> bool:
-    """Whether two days are the same, the year counting only where both say it."""
+    """Whether two days are the same. The year counts only where both say it; `9/30` and `30/9` are one day."""
+    if "/" in claimed or "/" in known:
+        return sorted(re.split("[/-]", claimed)[-2:]) == sorted(re.split("[/-]", known)[-2:])
     if claimed.count("-") != known.count("-"):
         return claimed.split("-")[-2:] == known.split("-")[-2:]
     return claimed == known

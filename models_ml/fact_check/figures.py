@@ -31,8 +31,12 @@ _YEAR_BEFORE = re.compile(
     r"\b(?:since|est\.?|established(?: in)?|founded(?: in)?|from)\s*$|(?:始于|自|创立于|创于)\s*$"
 )
 # "a full week", "half an hour", `半小时`: amounts without a numeral. A bare "a day" is an article and no claim.
-_WHOLE = re.compile(r"\b(?P<half>half\s+)?(?:an?|one)\s+(?P<full>(?:full|whole|entire)\s+)?(?=[a-z])|(?P<han>半)(?=[个升公斤小年])")
-_LASTING = re.compile(r"\b(?:runs?|lasts?|works?|good|stays?|keeps?|hot|cold|warm|charge|battery|light)\b[a-z\s]{0,16}$")
+_WHOLE = re.compile(
+    r"\b(?P<half>half\s+)?(?:an?|one)\s+(?P<full>(?:full|whole|entire)\s+)?(?=[a-z])|(?P<han>半)(?=[个升公斤小年])"
+)
+_LASTING = re.compile(
+    r"\b(?:runs?|lasts?|works?|good|stays?|keeps?|hot|cold|warm|charge|battery|light)\b[a-z\s]{0,16}$"
+)
 
 
 def read_figures(text: str) -> Iterator[Claim]:

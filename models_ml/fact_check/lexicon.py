@@ -6,6 +6,7 @@ A longer phrase may be given no meaning, so that the words inside it are passed 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -62,7 +63,7 @@ class Lexicon(Generic[Meaning]):
         for words, meaning in self._words.get(tokens[position][0], ()):
             part = tokens[position : position + len(words)]
             if len(part) == len(words) and all(token[0] == word for token, word in zip(part, words, strict=True)):
-                gaps = zip(part, part[1:], strict=False)
+                gaps = itertools.pairwise(part)
                 if all(text[one.end() : two.start()] in {" ", "-", "  "} for one, two in gaps):
                     return len(words), meaning
         return 1, None

@@ -1,7 +1,7 @@
 """Numbers as people write them: digits with either decimal mark, English words, Chinese numerals; all as Decimal.
 
-`1,299.50`, `1.299,50`, `1 299,50`, "twelve hundred", `一千二百`, `1.2万` and `二〇二六` are read. What a number counts is
-not decided here. Works on folded text (plain digits, small letters). Repetitions are bounded, so reading is linear.
+`1,299.50`, `1.299,50`, `1 299,50`, "twelve hundred", `一千二百`, `1.2万` and `二〇二六` are read. What a number counts
+is not decided here. Works on folded text (plain digits, small letters). Repetitions are bounded, so reading is linear.
 """
 
 from __future__ import annotations
@@ -18,13 +18,35 @@ _DIGITS = (
 _SMALL = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 }
 _TENS = {
     word: 10 * value
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+    for value, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
+    )
 }
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "dozen": 12}
 _NAME = "|".join(sorted((*_SMALL, *_TENS, *_SCALES), key=len, reverse=True))

@@ -1,7 +1,7 @@
 """Facts that are right and used wrongly: "save $49" where $49 is the price, `减8折`, "was $80" that nobody ever paid.
 
-A slot makes the figure right; the words around can still make the sentence false. Checked here: the part an amount plays
-against the part its slot has, reductions counted twice, former prices and lowest prices against the price history.
+A slot makes the figure right; the words around can still make the sentence false. Checked here: the part an amount
+plays against the part its slot has, reductions counted twice, former and lowest prices against the price history.
 """
 
 from __future__ import annotations

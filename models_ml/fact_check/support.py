@@ -1,8 +1,8 @@
 """What a copy is held against, and whether it supports a claim.
 
-Known are the facts by slot, the brief's own product, offer, price and code, the shop's texts and attributes, and what the
-price history gives (prices, and the saving from list price to price). A fact supports an equal or a weaker claim: "up to
-50 %" does not support "50 %", `1,200 reviews` supports "over 1,000 reviews"; a price supports no reduction.
+Known are the facts by slot, the brief's own product, offer, price and code, the shop's texts and attributes, and what
+the price history gives (prices, and the saving from list price to price). A fact supports an equal or a weaker claim:
+"up to 50 %" does not support "50 %", `1,200 reviews` supports "over 1,000 reviews"; a price supports no reduction.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from models_ml.fact_check.vocabulary import broader
 # The part a money or percent fact plays because of the slot it fills.
 SLOT_ROLES = {"price": "price", "discount": "off", "threshold": "threshold"}
 NAME_SLOTS = ("product", "brand", "code")
+# What a product is called ("Best Mug") proves no rank and no promise.
+_NOT_BY_NAME = frozenset({"superlative", "guarantee", "rating", "offer", "price_history"})
 _ROUNDED = Decimal("0.015")  # conversions between systems are sold rounded: 12 fl oz is 354.88 ml and sold as 355
 _THIRDS = Decimal("0.5")  # "a third" is written 33 %
 
@@ -62,17 +64,15 @@ class Support:
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
-        """Every text that may support a claim, the slots' own aside."""
-        own = (*self.product_texts, *self.attributes.values(), *self.supported_texts, *self.names)
-        if self.brief is None:
-            return own
-        product = self.brief.product
-        return (*own, product.category, *product.attributes.values(), self.brief.offer.value, self.brief.price)
+        """The shop's own texts that may support any claim."""
+        own = (*self.product_texts, *self.attributes.values(), *self.supported_texts)
+        product = self.brief.product if self.brief else None
+        return (*own, product.category, *product.attributes.values()) if product else own
 
     @cached_property
     def folded(self) -> str:
         """All texts and facts, folded, for names of makers and codes."""
-        return Folded.of("\n".join((*self.texts, *self.facts.values()))).text
+        return Folded.of("\n".join((*self.names, *self.texts, *self.facts.values()))).text
 
     @cached_property
     def known(self) -> Mapping[str, tuple[Claim, ...]]:
@@ -84,20 +84,17 @@ class Support:
 
     def _claims(self) -> Iterator[Claim]:
         for slot, text in self.facts.items():
-            for claim in claims_of(text, sure=True):
-                money = claim.kind in {"price", "percent"}
-                yield claim._replace(role=SLOT_ROLES.get(slot, claim.role)) if money and claim.role != "more" else claim
+            if slot not in NAME_SLOTS:
+                yield from _as(SLOT_ROLES.get(slot, ""), text)
         if self.brief:
-            yield from self._offer_claims(self.brief)
+            role = {"percent": "off", "amount": "off", "free_shipping": "threshold"}.get(self.brief.offer.kind, "")
+            yield from _as(role, self.brief.offer.value)
+            yield from _as("price", self.brief.price)
+        for name in self.names:
+            yield from (claim for claim in claims_of(name, sure=True) if claim.kind not in _NOT_BY_NAME)
         for text in self.texts:
             yield from claims_of(text, sure=True)
         yield from history_claims(self.price_history, self.today)
-
-    def _offer_claims(self, brief: Brief) -> Iterator[Claim]:
-        role = {"percent": "off", "amount": "off", "free_shipping": "threshold"}.get(brief.offer.kind, "")
-        for claim in (*claims_of(brief.offer.value), *claims_of(brief.price)):
-            if claim.kind in {"price", "percent"}:
-                yield claim._replace(role=role if claim in claims_of(brief.offer.value) and role else "price")
 
     def supports(self, claim: Claim) -> bool:
         """Whether anything known supports the claim."""
@@ -119,7 +116,9 @@ class Support:
 
     def other_role(self, claim: Claim) -> str:
         """The part that the claim's amount plays by right, where it is known in another part only; else empty."""
-        same = (one for one in self.known.get(claim.kind, ()) if (one.subject, one.amount) == (claim.subject, claim.amount))
+        same = (
+            one for one in self.known.get(claim.kind, ()) if (one.subject, one.amount) == (claim.subject, claim.amount)
+        )
         return next((one.role for one in same if one.role and claim.role and one.role != claim.role), "")
 
     def _offer_gives(self, word: str) -> bool:
@@ -141,6 +140,13 @@ class Support:
             return False
         meant = {f"{day.year}-{day.month}-{day.day}" for day in days_meant(claim.subject, self.today)}
         return any(same_day(day, one.subject) for day in meant for one in known if one.role != "relative")
+
+
+def _as(role: str, text: str) -> Iterator[Claim]:
+    """The claims of a fact, its amounts in the part that its slot plays."""
+    for claim in claims_of(text, sure=True):
+        known = role and claim.kind in {"price", "percent"} and claim.role != "more"
+        yield claim._replace(role=role) if known else claim
 
 
 def history_claims(history: Sequence[PricePoint], today: date | None) -> Iterator[Claim]:
@@ -165,7 +171,7 @@ def roles_agree(claimed: str, known: str) -> bool:
     """Whether an amount said in one role may stand for one known in another; an unsaid role agrees with any."""
     if claimed == "from":
         return known in {"", "price", "threshold", "from"}
-    return not claimed or not known or claimed == known or known == "from"
+    return not claimed or not known or known in {claimed, "from"}
 
 
 def _needs() -> Mapping[str, Sequence[str]]:

@@ -1,4 +1,4 @@
-"""Which characters of a text are read already: asking and marking take time in the length asked for, not in the text's."""
+"""Which characters of a text are read already; asking and marking take time in the length asked for only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words made of letters and digits (codes, models, standards), letter sizes, and "24/7": read whole, never as numbers."""
+"""Words of letters and digits (codes, models, standards), letter sizes, and "24/7": read whole, never as numbers."""
 
 from __future__ import annotations
 

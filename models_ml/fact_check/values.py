@@ -74,7 +74,7 @@ class Claim(NamedTuple):
 
     def normal(self) -> str:
         """The claim in one form, such as `reduction 20 %`, `price USD 49.9`, `quantity volume 500 ml`."""
-        amount = "" if self.amount is None else plain(round(self.amount, 2))
+        amount = "" if self.amount is None else _short(self.amount)
         bound = {"max": "up to ", "min": "over "}.get(self.bound, "")
         if self.kind == "percent":
             return f"{'reduction' if self.role == 'off' else 'share'} {bound}{amount} %"
@@ -84,6 +84,11 @@ class Claim(NamedTuple):
             return f"{_MONEY_ROLES.get(self.role, 'price')} {self.subject} {amount}"
         words = (self.kind, bound.strip(), self.subject, amount, _BASE_UNITS.get(self.subject, ""))
         return " ".join(word for word in words if word)
+
+
+def _short(amount: Decimal) -> str:
+    """An amount to two decimals; one of more digits than a Decimal rounds is left as it is."""
+    return plain(round(amount, 2) if amount < 10**15 else amount)
 
 
 _MONEY_ROLES = {"off": "reduction", "former": "former price", "threshold": "order value"}

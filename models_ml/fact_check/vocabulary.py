@@ -17,7 +17,10 @@ from models_ml.fact_check.units import data
 from models_ml.fact_check.values import Claim
 
 _PHRASES = ("superlative", "guarantee", "rating", "price_history", "offer")
-_ADJECTIVES = r"(?:(?:soft|pure|real|solid|genuine|fine|warm|deep|light|dark|pale|bright|classic|natural|brushed|smooth|recycled|woven|a|the)\s+){0,3}"
+_ADJECTIVES = (
+    r"(?:(?:soft|pure|real|solid|genuine|fine|warm|deep|light|dark|pale|bright|classic|natural|brushed|smooth|recycled"
+    r"|woven|a|the)\s+){0,3}"
+)
 _MADE = re.compile(
     rf"\b(?:made|crafted|built|cut|woven|cast|wrapped|lined|finished|filled)\s+(?:of|from|in|with)\s+{_ADJECTIVES}$"
     rf"|\b(?:material|pure|solid|real|genuine|cast|blown|brushed|wool)\s*:?\s*$|%\s*{_ADJECTIVES}$"
@@ -90,7 +93,9 @@ def read_words(text: str, *, sure: bool = False) -> Iterator[Claim]:
     for found in lexicon().find(text):
         made = False
         for term in found.meaning:
-            if term.kind == "material" and (claim := _material(text, found.start, found.end, term._replace(doubtful=term.doubtful and not sure))):
+            if term.kind == "material" and (
+                claim := _material(text, found.start, found.end, term._replace(doubtful=term.doubtful and not sure))
+            ):
                 made = True
                 yield claim
             elif term.kind == "colour" and (sure or not made) and (sure or _is_colour(text, found, term, colour_end)):

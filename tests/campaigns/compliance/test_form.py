@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from campaigns import compliance
-from campaigns.compliance.findings import Span, fact_spans
-from campaigns.compliance.folding import Folded
+from campaigns.compliance.findings import fact_spans
+from models_ml.fact_check import FactSpan
+from models_ml.fact_check.folding import Folded
 
 FACTS = {"product": "Canvas Tote", "discount": "20%"}
 GOOD = {"headline": "{product}, {discount} off", "body": "Made for the day.", "call_to_action": "Take a look"}
@@ -78,7 +79,7 @@ def test_the_wrong_language() -> None:
 
 def test_where_facts_stand() -> None:
     parts = compliance.CopyParts.of({"headline": "{discount} off {product}!"}, FACTS)
-    assert fact_spans(parts, "headline", FACTS) == [Span(0, 3, "discount"), Span(8, 19, "product")]
+    assert fact_spans(parts, "headline", FACTS) == [FactSpan(0, 3, "discount"), FactSpan(8, 19, "product")]
     other = compliance.CopyParts(parts.written, {**parts.filled, "headline": "30% off Canvas Tote!"})
     assert fact_spans(other, "headline", FACTS) == []
 

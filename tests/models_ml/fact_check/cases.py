@@ -19,7 +19,7 @@ from typing import Any
 from models_ml.fact_check import FactFinding, PricePoint, Support, check, filled
 
 FOLDER = Path(__file__).parent
-TUNED, HELD_OUT = ("cases_en", "cases_zh"), ("held_out",)
+TUNED, HELD_OUT = ("cases_en", "cases_zh", "cases_more"), ("held_out",)
 
 
 @dataclass(frozen=True)
@@ -106,5 +106,7 @@ def score(chosen: Iterable[Case]) -> dict[tuple[str, str], Score]:
                 for key in ((case.language, kind), (case.language, "all"), ("both", kind), ("both", "all")):
                     setattr(scores[key], name, getattr(scores[key], name) + count)
                 if name != "met":
-                    scores["both", "all"].examples.append(f"{name} {kind} “{excerpt}” in “{case.text}” ({case.support})")
+                    scores["both", "all"].examples.append(
+                        f"{name} {kind} “{excerpt}” in “{case.text}” ({case.support})"
+                    )
     return scores
