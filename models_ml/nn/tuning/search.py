@@ -30,17 +30,11 @@ from models_ml.nn.progress import Cancelled, OnProgress, ShouldStop, never, sile
 from models_ml.nn.tuning.methods import settings_of
 from models_ml.nn.tuning.plan import TuningError, TuningPlan, TuningResult
 from models_ml.nn.tuning.search_study import Range, SearchResult, Study, Trial, check_space, open_study
+from models_ml.nn.tuning.watch import OnMetrics
 
 DEFAULT_SPACE: Mapping[str, Range] = {"learning_rate": Range(1e-5, 1e-2), "rank": Range(4, 64)}
 BEST_PLAN, BEST_MODEL = "best_plan.json", "best"
 _STARTUP = 4  # trials before the median may prune, and before TPE may propose
-
-
-class OnMetrics(Protocol):
-    """Takes figures at a step; here a step is a trial."""
-
-    def __call__(self, step: int, values: Mapping[str, float]) -> None:
-        """Report."""
 
 
 class Tune(Protocol):
@@ -202,7 +196,7 @@ class _Watch:
         head = f"trial {self.trial.number + 1} of {self.trials} ({name})"
         self._on_progress(done, "search", f"{head}: {message or stage}", metrics)
 
-    def on_metrics(self, step: int, values: Mapping[str, float]) -> None:
+    def on_metrics(self, step: int, values: Mapping[str, float], /) -> None:
         loss = values.get("eval_loss")
         if loss is None or not math.isfinite(loss):
             return

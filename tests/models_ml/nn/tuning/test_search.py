@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,12 @@ from hypothesis import strategies as st
 
 from models_ml.nn.progress import Cancelled, OnProgress, ShouldStop
 from models_ml.nn.tuning.plan import TuningError, TuningPlan, TuningResult
-from models_ml.nn.tuning.search import OnMetrics, SearchFailed, search
+from models_ml.nn.tuning.saving import open_tuned
+from models_ml.nn.tuning.search import SearchFailed, search
 from models_ml.nn.tuning.search_study import Range, check_space, open_study
+from models_ml.nn.tuning.training import tune as real_tune
+from models_ml.nn.tuning.watch import OnMetrics
+from tests.models_ml.nn.tuning.toys import save_base, toy
 
 PLAN = TuningPlan(base="base", dataset="rows", seed=4)
 BEST_RATE, BEST_RANK = 1e-3, 16
@@ -143,8 +148,8 @@ def test_a_plan_far_behind_the_median_is_stopped_early(tmp_path: Path) -> None:
 
 def test_seeds_decide_the_trials(tmp_path: Path) -> None:
     one, same, other = FakeTune(), FakeTune(), FakeTune()
-    for name, tune, seed in (("one", one, 1), ("same", same, 1), ("other", other, 2)):
-        search(replace(PLAN, seed=seed), SPACE, trials=8, out=tmp_path / name, tune=tune)
+    for name, fake, seed in (("one", one, 1), ("same", same, 1), ("other", other, 2)):
+        search(replace(PLAN, seed=seed), SPACE, trials=8, out=tmp_path / name, tune=fake)
     assert _proposals(one) == _proposals(same)
     assert _proposals(one) != _proposals(other)
 
@@ -274,6 +279,16 @@ def test_a_folder_with_another_search_is_left_alone(tmp_path: Path) -> None:
         search(PLAN, SPACE, trials=2, out=tmp_path, tune=FakeTune(), resume=True)
     with pytest.raises(TuningError, match="trials: must be at least 1"):
         search(PLAN, SPACE, trials=0, out=tmp_path, tune=FakeTune())
+
+
+def test_a_search_over_real_trainings_keeps_a_model_that_opens(tmp_path: Path) -> None:
+    plan = replace(PLAN, base=str(save_base(tmp_path / "base")), max_length=48, max_steps=4, batch_size=4)
+    learn = partial(real_tune, dataset=toy("copy"))
+    result = search(plan, {"learning_rate": Range(1e-4, 1e-1)}, trials=2, out=tmp_path / "out", tune=learn)
+    assert {trial.state for trial in result.trials} == {"complete"}
+    assert all(len(trial.losses) == 4 for trial in result.trials)
+    assert open_tuned(result.folder).plan == result.plan
+    assert not list((tmp_path / "out").glob("trial-*"))
 
 
 def test_a_trial_without_outcome_is_not_recorded(tmp_path: Path) -> None:
