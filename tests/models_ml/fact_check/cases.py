@@ -19,7 +19,7 @@ from typing import Any
 from models_ml.fact_check import FactFinding, PricePoint, Support, check, filled
 
 FOLDER = Path(__file__).parent
-TUNED, HELD_OUT = ("cases_en", "cases_zh", "cases_more"), ("held_out",)
+TUNED, HELD_OUT = ("cases_en", "cases_zh", "cases_more", "cases_further"), ("held_out",)
 
 
 @dataclass(frozen=True)
