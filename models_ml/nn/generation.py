@@ -36,8 +36,18 @@ from models_ml.pacing import Pace
 from models_ml.providers.protocol import Draft, Prepared, ProviderError, TooLarge, Usage, WriteRequest, row_seed
 
 __all__ = [
-    "GenerationError", "LocalModel", "Provenance", "RawCandidate", "Rejection", "continue_prompts", "generate", "judge",
-    "row_seed_of", "similarity", "untidy",
+    "GenerationError",
+    "LocalModel",
+    "Provenance",
+    "RawCandidate",
+    "Rejection",
+    "continue_prompts",
+    "generate",
+    "is_out_of_memory",
+    "judge",
+    "row_seed_of",
+    "similarity",
+    "untidy",
 ]  # fmt: skip
 
 _LEAST_ROOM = 64  # tokens an answer needs
