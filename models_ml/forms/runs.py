@@ -99,7 +99,7 @@ class RunForm(Taking):
     )
     seed = forms.IntegerField(label=_("Seed"), min_value=0, max_value=2**32 - 1, initial=1)
     learning_rate = forms.FloatField(label=_("Learning rate"), required=False, min_value=1e-9, max_value=10)
-    schedule = forms.ChoiceField(label=_("Schedule"), choices=[(one, one) for one in SCHEDULES])
+    schedule = forms.ChoiceField(label=_("Schedule"), choices=[(one, one) for one in SCHEDULES], initial=SCHEDULES[0])
     rank = forms.IntegerField(label=_("Rank"), required=False, min_value=1, max_value=4096)
     alpha = forms.FloatField(label=_("Alpha"), required=False, min_value=1e-6)
     dropout = forms.FloatField(label=_("Dropout"), required=False, min_value=0, max_value=0.99)
@@ -112,7 +112,9 @@ class RunForm(Taking):
         help_text=_("0: as the length of the run asks."),
     )
     save_every = forms.IntegerField(label=_("Save every so many steps"), min_value=0, initial=0)
-    precision = forms.ChoiceField(label=_("Precision"), choices=[(one, one) for one in PRECISIONS])
+    precision = forms.ChoiceField(
+        label=_("Precision"), choices=[(one, one) for one in PRECISIONS], initial=PRECISIONS[0]
+    )
     packing = forms.BooleanField(label=_("Pack short rows together"), required=False, initial=True)
     gradient_checkpointing = forms.BooleanField(
         label=_("Save memory (gradient checkpointing)"), required=False, initial=False

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 
@@ -38,11 +39,11 @@ def move_job(request: HttpRequest, job: Job | None, move: str) -> None:
 
 
 def attempt(request: HttpRequest, step: Callable[[], Any], done: str = "") -> bool:
-    """Take a step; say `done`, or the sentences of the refusal. Forbidden stays the page for it."""
+    """Take a step; say `done`, or the sentences of the refusal. What the role does not include is the page for that."""
     try:
         step()
-    except errors.Forbidden:
-        raise
+    except errors.Forbidden as problem:
+        raise PermissionDenied(problem.message) from problem
     except errors.CopyliftError as problem:
         messages.error(request, " ".join(problem.sentences()))
         return False
