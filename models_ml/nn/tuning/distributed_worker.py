@@ -24,7 +24,7 @@ from models_ml.nn.progress import Cancelled
 from models_ml.nn.training import TrainingFailed
 from models_ml.nn.tuning.distributed import MARK
 from models_ml.nn.tuning.plan import TuningError, TuningPlan
-from models_ml.nn.tuning.training import tune
+from models_ml.nn.tuning.training import tune, world_size
 
 _LOOK = 0.2  # seconds
 
@@ -73,6 +73,7 @@ class Member:
 
     def __init__(self, rank: int, out: Path) -> None:
         self.rank, self.out, self.training, self._stop = rank, out, False, threading.Event()
+        self.processes, self._prepared = world_size(), set[str]()
         if rank == 0:
             threading.Thread(target=self._hear, name="distributed input", daemon=True).start()
 
@@ -90,7 +91,14 @@ class Member:
         return (work / "run.json").is_file() and len(list(work.glob("tokens-*/meta.json"))) >= 2
 
     def on_progress(self, fraction: float, stage: str, message: str, metrics: Mapping[str, float]) -> None:
-        """Tell it."""
+        """Tell it. Raises TrainingFailed where this process begins anew alone, which others would wait for in vain."""
+        if stage == "prepare":
+            if message in self._prepared and self.processes > 1:
+                raise TrainingFailed(
+                    f"process {self.rank + 1} of {self.processes} ran out of memory, and one alone cannot take smaller "
+                    "batches; lower batch_size and raise gradient_accumulation by as much"
+                )
+            self._prepared.add(message)
         self.say("progress", fraction=fraction, stage=stage, message=message, metrics=dict(metrics))
 
     def on_metrics(self, step: int, values: Mapping[str, float], /) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from models_ml.nn.artifacts import verified_hash
 from models_ml.nn.progress import Cancelled, silent
 from models_ml.nn.training import TrainingFailed
 from models_ml.nn.tuning.distributed import MARK, _Heard, command, environment, launch
+from models_ml.nn.tuning.distributed_worker import Member
 from models_ml.nn.tuning.plan import TuningError, TuningPlan
 from models_ml.nn.tuning.training import tune, unheard
 from tests.models_ml.nn.tuning.toys import Toy, save_base, toy
@@ -315,6 +317,36 @@ def test_an_error_of_the_listener_ends_the_processes(tmp_path: Path, monkeypatch
             on_progress=refuse,
         )
     assert _mine() == []
+
+
+def test_a_process_that_runs_out_of_memory_alone_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tune` would begin anew with smaller batches, and the others would wait for it for ever."""
+    for processes, refused in (("1", False), ("2", True)):
+        monkeypatch.setenv("WORLD_SIZE", processes)
+        member = Member(1, tmp_path)
+        for split in ("train", "validation"):
+            member.on_progress(0.0, "prepare", f"reading the {split} split", {})
+        if not refused:
+            member.on_progress(0.0, "prepare", "reading the train split", {})
+            continue
+        with pytest.raises(TrainingFailed, match="process 2 of 2 ran out of memory"):
+            member.on_progress(0.0, "prepare", "reading the train split", {})
+
+
+def test_others_wait_for_the_tokens_of_both_splits(tmp_path: Path) -> None:
+    work, member = tmp_path / "work", Member(1, tmp_path)
+    waiting = threading.Thread(target=member.wait_for_tokens, daemon=True)
+    waiting.start()
+    work.mkdir()
+    (work / "run.json").write_text("{}")
+    for name in ("tokens-a", "tokens-b"):
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        (work / name).mkdir()
+        (work / name / "meta.json").write_text("{}")
+    waiting.join(5)
+    assert not waiting.is_alive()
+    assert not member.should_stop()
 
 
 def test_what_cannot_be_started_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
