@@ -21,6 +21,7 @@ _COMES_FROM = re.compile(
     rf"(?:来自|出自|源自|产自)(?P<quote>[“「《\"]?)(?P<name>{_HAN}{{2,14}}?)(?P<after>[”」》\"]|的|之手|[，。！？、；,.!?;\s]|$)"
 )
 _ISSUED = re.compile(rf"(?:^|[，。！？、；：,.!?;:\s])(?P<name>{_HAN}{{2,8}}?)(?:出品|制造(?=[，。！]|$)|联名)")
+_HAN_TEXT = re.compile("[\u4e00-\u9fff]")
 _LATIN = re.compile(r"[A-Za-z]")
 
 
@@ -84,7 +85,7 @@ def _chinese(text: str) -> Iterator[Claim]:
             or (match["after"] != "的" and len(name) <= 6 and not _common(name, common))
         ):
             yield Claim("brand", name.lower(), None, *match.span("name"))
-    for match in _made_in().finditer(text) if re.search("[进口制造原产工艺]", text) else ():
+    for match in _made_in().finditer(text) if _HAN_TEXT.search(text) else ():
         yield Claim("brand", match["name"], None, *match.span("name"))
     for match in _ISSUED.finditer(text) if re.search("出品|制造|联名", text) else ():
         if not _common(match["name"], common):
@@ -95,7 +96,8 @@ def _chinese(text: str) -> Iterator[Claim]:
 def _made_in() -> re.Pattern[str]:
     """A place before what says that something was made there; the import itself is a claim too."""
     places = "|".join(sorted(_words()[2], key=len, reverse=True))
-    return re.compile(rf"(?P<name>{places})(?=进口|制造|原产|生产|直供|工艺|直邮)")
+    made = "|".join(data("brands")["makers"]["things_chinese"])
+    return re.compile(rf"(?P<name>{places})(?={made})")
 
 
 def _common(name: str, common: frozenset[str]) -> bool:

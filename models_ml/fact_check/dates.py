@@ -33,6 +33,9 @@ _PATTERNS = tuple(
         rf"\b(?P<month>{_MONTH})\b\.?\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s?%){_YEAR}",
         r"(?<![\d/])(?P<day>\d{1,2})[/.](?P<month>\d{1,2})[/.](?P<year>20\d\d)(?!\d)",
         r"(?:\b(?:until|till|by|through|before|on|ends)\s+|[到至])(?P<either>\d{1,2}/\d{1,2})(?![/\d])",
+        rf"\b(?:until|till|by|before|throughout|through|all)\s+(?:the\s+end\s+of\s+)?(?P<whole>{_MONTH})\b(?!\.?\s+\d)",
+        rf"\bend of (?P<last>{_MONTH})\b",
+        rf"(?P<han>1[0-2]|[1-9]|{_HAN}{{1,2}})月(?:底|末|内)",
         r"双(?P<twice>11|12|十一|十二)(?![\d月])",
         r"(?<!\d)(?P<festival>618)(?=大促|年中|狂欢|购物|提前|来)",
     )
@@ -83,6 +86,8 @@ def days_meant(relative: str, today: date) -> list[date]:
 
 def same_day(claimed: str, known: str) -> bool:
     """Whether two days are the same. The year counts only where both say it; `9/30` and `30/9` are one day."""
+    if claimed.startswith("month ") or known.startswith("month "):
+        return claimed in {known, f"month {known.split('-')[-2:][0]}"}
     if "/" in claimed or "/" in known:
         return sorted(re.split("[/-]", claimed)[-2:]) == sorted(re.split("[/-]", known)[-2:])
     if claimed.count("-") != known.count("-"):
@@ -100,6 +105,8 @@ def _day(found: dict[str, str | None]) -> str | None:
         return f"{number}-{number}"
     if found.get("festival"):
         return "6-18"
+    if month := found.get("whole") or found.get("last") or found.get("han"):
+        return f"month {_number(month)}"
     if either := found.get("either"):
         return "/".join(plain.lstrip("0") or "0" for plain in either.split("/"))
     month, day = _number(found["month"] or ""), _number(found["day"] or "")
@@ -127,5 +134,9 @@ def _relative(name: str, match: re.Match[str]) -> str:
         return name
     found = match.groupdict()
     han = found.get("han") or found.get("last")
-    number = min("一二三四五六日天".index(han), 6) if han else _DAYS.split("|").index(found["weekday"] or "monday")
+    number = (
+        min("一二三四五六日天".index(han), 6)
+        if han
+        else _DAYS.split("|").index(found["weekday"] or found["only"] or "monday")
+    )
     return f"weekday {number}"

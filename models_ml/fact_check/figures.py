@@ -14,6 +14,7 @@ from decimal import Decimal
 from models_ml.fact_check.beside import Beside, beside
 from models_ml.fact_check.money import role_at
 from models_ml.fact_check.numerals import Number, find_numbers
+from models_ml.fact_check.patterns import pattern
 from models_ml.fact_check.promises import promised
 from models_ml.fact_check.taken import Taken
 from models_ml.fact_check.tokens import FAMILIAR, read_codes, read_letter_sizes
@@ -25,6 +26,7 @@ _MAXIMUM = re.compile(
     r"(?:\b(?:up to|as (?:much|many|long) as|at most|max(?:imum)?(?: of)?|no more than|under|below|within|as low as)"
     r"|最多|最高|最长|最久|最大|至多|高达|长达|可达|不到|以内|低至)(?:\s+(?:an?|for))?\s*$"
 )
+_MAXIMUM_AFTER = re.compile(r"(?:之内|以内|以下|不到)|\s?or (?:less|under)(?![a-z])")
 _MINIMUM = re.compile(r"(?:\b(?:over|more than|at least|from|above|exceeding|beyond)|超过?|至少|逾|突破|不少于|近)\s*$")
 _MINIMUM_AFTER = re.compile(r"\+|\s?(?:plus|or more|and more)(?![a-z])|余|多(?=[名位人个件条年天])|以上|及以上")
 _YEAR_BEFORE = re.compile(
@@ -50,6 +52,7 @@ def read_figures(text: str) -> Iterator[Claim]:
     yield from taken.claim(claim for claim in claims if claim is not None)
     yield from taken.claim(read_letter_sizes(text))
     yield from taken.claim(_wholes(text))
+    yield from taken.claim(_multiples(text))
 
 
 def _share_units(text: str, numbers: list[Number], besides: list[Beside | None]) -> None:
@@ -73,7 +76,7 @@ def _claim(text: str, number: Number, found: Beside | None) -> Claim | None:
     if found.kind == "duration":
         return promised(text, claim)
     if found.kind == "price":
-        return claim._replace(role=role_at(text, found.start, found.end), bound="")
+        return claim._replace(role=role_at(text, found.start, found.end), bound=bound if bound == "max" else "")
     if found.kind == "percent":
         role = role_at(text, found.start, found.end)
         return claim._replace(role=role if role in {"off", "more"} else "")
@@ -93,10 +96,17 @@ def _bare(text: str, number: Number) -> Claim | None:
 
 def _bound(text: str, number: Number, start: int, end: int) -> str:
     window = text[max(0, start - 20) : start]
-    if _MAXIMUM.search(window):
+    if _MAXIMUM.search(window) or _MAXIMUM_AFTER.match(text, end):
         return "max"
     after = _MINIMUM_AFTER.match(text, number.end) or _MINIMUM_AFTER.match(text, end)
     return "min" if _MINIMUM.search(window) or after else ""
+
+
+def _multiples(text: str) -> Iterator[Claim]:
+    """Multiples in words: “twice as warm”, “triple the light”."""
+    for name, times in (("two", 2), ("three", 3)):
+        for match in pattern("multiples", name).finditer(text):
+            yield Claim("number", "times", Decimal(times), *match.span())
 
 
 def _wholes(text: str) -> Iterator[Claim]:

@@ -7,14 +7,19 @@ import re
 from models_ml.fact_check.values import Claim
 
 _WARRANTY = re.compile(
-    r"[\s-]?(?:of\s+)?(?:limited\s+|full\s+|free\s+)?(?:warranty|guarantee)(?![a-z])|的?(?:质保|保修|联保|包换|保用)"
+    r"[\s-]?(?:of\s+)?(?:limited\s+|full\s+|free\s+)?(?:warranty|guarantee)(?![a-z])|的?(?:质保|保修|联保|包换|保用|换新|只换不修)"
+    r"|内(?:免费)?(?:坏了)?[就可]?(?:免费)?(?:换新|换|维修|保修)"
 )
-_WARRANTY_BEFORE = re.compile(r"(?:\b(?:warranty|guaranteed?)(?:\s+(?:of|for))?\s*:?|质保|保修|联保)\s*$")
+_WARRANTY_BEFORE = re.compile(
+    r"(?:\b(?:(?:warranty|guaranteed?)(?:\s+(?:of|for))?|(?:covered|backed|insured) for)\s*:?|质保|保修|联保)\s*$"
+)
 _RETURNS = re.compile(
     r"[\s-]?(?:free\s+|easy\s+|no-quibble\s+)?(?:returns?|refunds?|money[\s-]back(?:\s+guarantee)?)(?![a-z])"
     r"|(?:内|之内)?(?:无理由退?换?货?|退换|包退)"
 )
-_RETURNS_BEFORE = re.compile(r"\b(?:send|return|bring|exchange)(?:ed|s)?\b[a-z\s]{0,24}$|退[换货款]?[^,。!]{0,6}$")
+_RETURNS_BEFORE = re.compile(
+    r"\b(?:send|return|bring|exchange|money back|refund)(?:ed|s)?\b[a-z\s]{0,24}$|退[换货款]?[^,。!]{0,6}$"
+)
 _RETURNS_LATER = re.compile(r"(?:之?内)[^。!]{0,10}退")
 _WINDOW = 32
 

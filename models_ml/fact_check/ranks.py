@@ -18,7 +18,7 @@ _UNIT = {"day": 1, "week": 7, "month": 30, "year": 365, "天": 1, "周": 7, "个
 
 
 def read_ranks(text: str) -> Iterator[Claim]:
-    """Every rank of a folded text that is not in the vocabulary, and every claim of a lowest price."""
+    """Every rank of a folded text that is not in the vocabulary, vague praise by many, and lowest prices."""
     yield from _words_in_est(text)
     for match in pattern("ranks", "most").finditer(text) if "most" in text else ():
         yield Claim("superlative", match["said"], None, *match.span("said"))
@@ -26,6 +26,8 @@ def read_ranks(text: str) -> Iterator[Claim]:
         yield Claim("superlative", "number one", None, *match.span())
     for match in pattern("ranks", "compared").finditer(text):
         yield Claim("superlative", match[0], None, *match.span())
+    for match in pattern("ratings", "vague").finditer(text):
+        yield Claim("rating", match[0], None, *match.span())
     yield from _lowest_prices(text)
     for match in pattern("ranks", "zui").finditer(text) if "最" in text else ():
         window = text[max(0, match.start() - 9) : match.start()]

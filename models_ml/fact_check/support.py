@@ -214,6 +214,8 @@ def _amount_holds(known: Claim, claim: Claim) -> bool:
         )
     if known.bound == "max" and claim.bound != "max":
         return False
+    if claim.kind == "price" and claim.bound == "max" and claim.role != "off":
+        return known.role == "price" and known.amount <= claim.amount  # "under $50" holds for $49.90
     if claim.kind == "percent":
         return abs(known.amount - claim.amount) < (
             _THIRDS if claim.amount % 1 or known.amount % 1 else Decimal("0.0001")
