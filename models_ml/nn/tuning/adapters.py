@@ -53,6 +53,8 @@ def apply_method(
         _check_virtual(opened, plan)
         try:
             return _peft(opened, plan, base, steps, sample)
+        except TuningError:
+            raise
         except (ValueError, NotImplementedError, AttributeError, KeyError) as error:
             raise TuningError("method", f"{plan.method} cannot be put onto {base.name}: {error}") from error
 

@@ -19,7 +19,7 @@ from models_ml.nn.tuning.adapters import apply_method, output_layer
 from models_ml.nn.tuning.bases import Base, find_base, open_model, open_tokenizer
 from models_ml.nn.tuning.batches import Batches, Collator
 from models_ml.nn.tuning.evaluate import Evaluator
-from models_ml.nn.tuning.packing import Order
+from models_ml.nn.tuning.packing import Order, fitting_capacity
 from models_ml.nn.tuning.plan import TuningError, TuningPlan
 from models_ml.nn.tuning.probe import is_causal, packs_exactly, uses_bf16, weight_type, world_size
 from models_ml.nn.tuning.rows import Dataset, Encoder
@@ -147,11 +147,14 @@ class Preparing:
             self.notes.append(f"{tally.cut} of {tally.rows} rows cut to {longest} tokens")
 
     def _order(self, store: TokenStore, *, packed: bool) -> Order:
+        """Packed steps read batch_size x max_length tokens at most, in shorter and more bins where rows are short."""
+        most = self.plan.max_length
+        capacity = fitting_capacity(store.lengths, most=most) if packed else None
         return Order(
             store.lengths,
             seed=self.plan.seed,
-            bins_a_step=self.plan.rows_a_step * world_size(),
-            capacity=self.plan.max_length if packed else None,
+            bins_a_step=self.plan.rows_a_step * world_size() * (most // capacity if capacity else 1),
+            capacity=capacity,
             rows_a_bin=2 if self.plan.objective == "score_pairs" else 1,
         )
 

@@ -104,7 +104,9 @@ def out_of_memory(error: BaseException) -> bool:
 def _open(plan: TuningPlan) -> Dataset:
     try:
         return open_dataset(plan.dataset)
-    except (DataError, OSError) as error:
+    except DataError as error:
+        raise TuningError("dataset", error.message) from error
+    except OSError as error:
         raise TuningError("dataset", str(error)) from error
 
 

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ from models_ml.nn.tuning.training import tune
 from tests.models_ml.nn.tuning import toys
 
 KILLED_AT = 8
-CASES = {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "full": ("gpt2", {"objective": "causal", "epochs": 3.0, "batch_size": 2, "learning_rate": 3e-3}),
     "lora": ("qwen3", {"dropout": 0.2, "epochs": 4.0, "batch_size": 2, "gradient_accumulation": 2}),
     "adalora": ("qwen3", {"max_steps": 14, "batch_size": 2, "rank": 2}),
@@ -29,8 +30,14 @@ CASES = {
 def plan_of(method: str, bases: Path) -> TuningPlan:
     """The plan of a case; a checkpoint falls every five steps, an evaluation every four."""
     kind, changes = CASES[method]
-    common = {"max_length": 48, "precision": "fp32", "save_every": 5, "evaluate_every": 4, "warmup_share": 0.2}
-    return TuningPlan(str(bases / kind), "toy", method=method, **{**common, **changes})  # type: ignore[arg-type]
+    common: dict[str, Any] = {
+        "max_length": 48,
+        "precision": "fp32",
+        "save_every": 5,
+        "evaluate_every": 4,
+        "warmup_share": 0.2,
+    }
+    return TuningPlan(str(bases / kind), "toy", method=method, **{**common, **changes})
 
 
 def kill_at_the_step(step: int, values: Mapping[str, float]) -> None:

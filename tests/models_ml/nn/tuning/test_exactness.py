@@ -86,7 +86,7 @@ def loss_and_gradients(model: Any, batch: Any, *, plain: bool) -> tuple[float, l
         loss = torch.nn.functional.cross_entropy(flat, labels, reduction="sum")
     else:
         loss = token_loss(model, model.get_output_embeddings(), batch).total
-    loss.backward()
+    torch.autograd.backward([loss])
     return float(loss.detach()), [one.grad.clone() for one in model.parameters() if one.grad is not None]
 
 
@@ -175,7 +175,8 @@ def test_masks_differ_by_epoch_and_not_by_call(bases: dict[str, Path], tmp_path:
 
 
 def test_padding_on_the_right_needs_no_mask_for_a_causal_model(bases: dict[str, Path]) -> None:
-    model = AutoModelForCausalLM.from_pretrained(str(bases["gpt2"])).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(str(bases["gpt2"]))
+    model.eval()
     short, width = torch.tensor([[9, 10, 11]]), 7
     padded = torch.nn.functional.pad(short, (0, width - 3))
     with torch.no_grad():
@@ -187,7 +188,8 @@ def test_an_encoder_is_told_its_padding(bases: dict[str, Path], tmp_path: Path) 
     _, store, found = opened(bases["bert"], plan, tmp_path / "store")
     batch = Collator(store, plan, open_tokenizer(found), packed=False, causal=False)([(0,), (4,)], epoch=0)
     assert batch["inputs"]["attention_mask"].sum(1).tolist() == [int(store.lengths[0]), int(store.lengths[4])]
-    model = AutoModelForMaskedLM.from_pretrained(str(bases["bert"])).eval()
+    model: Any = AutoModelForMaskedLM.from_pretrained(str(bases["bert"]))
+    model.eval()
     length = int(store.lengths[0])
     with torch.no_grad():
         alone = model(input_ids=batch["inputs"]["input_ids"][:1, :length]).logits

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models_ml.nn.tuning.packing import Order, best_fit, micro_batches
+from models_ml.nn.tuning.packing import Order, best_fit, fitting_capacity, micro_batches
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=80)
 
@@ -31,6 +31,13 @@ def test_every_row_is_in_one_bin_and_no_bin_is_over_full(values: list[int], capa
 
 def test_a_row_longer_than_the_capacity_gets_a_bin_of_its_own() -> None:
     assert best_fit(np.array([12, 3, 3]), range(3), capacity=10) == [(0,), (1, 2)]
+
+
+def test_bins_are_shortened_while_short_rows_still_fill_them() -> None:
+    short = np.random.default_rng(0).integers(5, 60, 2000)
+    assert fitting_capacity(short, most=512) == 64
+    assert fitting_capacity(np.full(500, 42), most=512) == 128  # three fill 98 % of 128, one 66 % of 64
+    assert fitting_capacity(np.array([300, 10, 10]), most=512) == 512
 
 
 def test_packing_skewed_lengths_leaves_less_than_three_percent_empty() -> None:

@@ -86,7 +86,7 @@ def save_base(folder: Path, kind: str = "qwen3", *, hidden: int = 32, dropout: f
         model = GPT2LMHeadModel(GPT2Config(**plain, **drops, **ends))
     else:
         drops = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
-        model = BertForMaskedLM(BertConfig(**shape, **drops, pad_token_id=0))
+        model = BertForMaskedLM(BertConfig(**shape, **drops, pad_token_id=0, initializer_range=0.25))
     model.save_pretrained(str(folder))
     made.save_pretrained(str(folder))
     return folder
