@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from models_ml.brief import LANGUAGES
+from models_ml.nn.grammar.phrases import every_phrase
 from models_ml.nn.sampling import Sampling
 
 _CARD = """---
@@ -24,14 +26,15 @@ facts only as slots (`{{product}}`, `{{discount}}`, `{{deadline}}`), which the p
 template shows the model only the first paragraph of the user message that `models_ml.brief.messages` writes.
 
 ## Limits
-It knows the phrases of its grammar and recombines them; it has no knowledge of the world and cannot chat. It does not
-read product names, descriptions, brand voice or a given theme: it writes around slots. A category it has not met gets
-copy without lines on use. It follows the audience's traits, not a free description. A person reviews each text before
-it is shown.
+It recombines the words and clauses of its grammar; it has no knowledge of the world and cannot chat. It does not read
+product names, descriptions, brand voice or attributes: it writes around slots. A category it has not met gets copy
+without lines on use. It follows the audience's traits, not a free description. Sentences are joined by theme and tone,
+not by an argument. A person reviews each text before it is shown.
 
 ## Training
-Preset `{preset}`, seed {seed}, on {device} with {threads} thread(s), {seconds:.0f} s, torch {torch}.
-
+Preset `{preset}`, seed {seed}, on {device} with {threads} thread(s), torch {torch}: {minutes:.0f} minutes
+by the clock{load}.
+{gpu}
 | stage | steps | texts | tokens read | tokens with loss | last mean loss | data SHA-256 |
 |---|---|---|---|---|---|---|
 {stages}
@@ -41,13 +44,16 @@ Made again by
 Steps decide the result, time does not; other processors or thread counts round differently.
 
 ## Data card
-All text is made by `models_ml/nn/grammar`: phrases in `data/en.toml` and `data/zh.toml`, written for this repository,
-and a made-up world of product names, brands, prices and codes in `data/world_*.toml`. No text from elsewhere, no
-personal data. Each training copy passed the same checks the platform applies (slots offered and required, channel
-limits after filling, no number of its own). The phrases hold no superlative, testimonial, health claim or invented
-fact.
-Kept out of training, for evaluation: other words in product names and brands, other attribute values, other
-categories, other audiences, and one in ten of the combinations of audience, traits, offer, tone and channel.
+All text is made by `models_ml/nn/grammar`: {phrases}, written for this repository (`data/en_*.toml`,
+`data/zh_*.toml`), and a made-up world of product names, brands, prices and codes (`data/world_*.toml`). No text from
+elsewhere, no personal data. A sentence is a frame filled with words of the audience's trait, the product's category and
+the brief's tone, so most training sentences of some length occur once. Each training copy passed the checks the
+platform applies (slots offered and required, channel limits after filling, no number of its own). The phrases hold no
+superlative, guarantee, testimonial, claim about health or nature, or invented fact; a test asks the fact check.
+Half of the training briefs have a category without lines of its own, so that the model leaves such lines out.
+Kept out of training, for evaluation: the words of product names and brands, the values of attributes, offers and codes,
+the slugs a shop makes up for its audiences, a list of categories, one in five of the sets of traits, and one in ten of
+the combinations of audience, traits, offer, tone and channel.
 
 ## Measured
 `python -m models_ml.nn.evaluation --briefs {briefs} --n {draws} --seed {evaluation_seed}`
@@ -58,7 +64,10 @@ on {briefs} unseen briefs, half English, half Chinese, {draws} draws each at tem
 {figures}
 
 A figure "of single draws" judges each text as it came; generation draws again for those that fail. Slots that the brief
-does not offer are never drawn. The 8-gram figures count words in English and characters in Chinese, within bodies.
+does not offer are never drawn. The fact check sees the text with the brief's own facts in its slots. "Also in the
+training text" is the share of the bodies' n-grams and whole sentences that stands in any text of either stage: words in
+English, characters in Chinese, a slot as one item, within one body. Most shared sentences are short, as those that give
+a date or an offer are.
 """
 
 
@@ -72,7 +81,10 @@ def card(record: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         hidden=shape["hidden"],
         device=record["device"],
         threads=record["threads"],
-        seconds=record["seconds"],
+        minutes=record["seconds"] / 60,
+        load=_load(record),
+        gpu=_gpu(record),
+        phrases=_phrases(),
         torch=record["torch"],
         stages="\n".join(_stage_line(name, stage) for name, stage in record["stages"].items()),
         figures="\n".join(_figure_lines(figures)),
@@ -83,6 +95,21 @@ def card(record: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         top_p=Sampling().top_p,
         **plan,
     )
+
+
+def _load(record: Mapping[str, Any]) -> str:
+    """How busy the machine was, where the record says so: the clock alone would mislead."""
+    cpu, wall = record.get("cpu_seconds"), record["seconds"]
+    return f", {cpu / 60:.0f} minutes of processor time" if cpu and wall else ""
+
+
+def _gpu(record: Mapping[str, Any]) -> str:
+    return "No GPU was at hand.\n" if record["device"] == "cpu" else ""
+
+
+def _phrases() -> str:
+    counts = {language: sum(1 for _ in every_phrase(language)) for language in LANGUAGES}
+    return f"{counts['en']:,} English and {counts['zh']:,} Chinese phrases with choices in them"
 
 
 def _stage_line(name: str, stage: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from models_ml.nn.training import StageSettings
 
 Stage = Literal["pretrain", "tune"]
 STAGES: tuple[Stage, Stage] = ("pretrain", "tune")
-PRETRAIN_SHARE = 0.12  # of a time budget
+PRETRAIN_SHARE = 0.25  # of a time budget
 
 _BLOCK = 256
 _TEXTS_A_BLOCK = 7  # a copy takes 35 tokens and more, so this many fill a block

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,8 +26,8 @@ from models_ml.nn.stages import PRETRAIN_SHARE, STAGES, Stage, seconds_a_step, s
 from models_ml.nn.tokenizer import train_tokenizer
 from models_ml.nn.training import StageResult, train_stage
 
-RECIPE = 1  # raised whenever the same preset, seed and steps would give another model
-_TOKENIZER_EXAMPLES = 20_000
+RECIPE = 2  # raised whenever the same preset, seed and steps would give another model
+_TOKENIZER_EXAMPLES = 12_000
 _SHARE_OF_PROGRESS = {"pretrain": (0.02, PRETRAIN_SHARE), "tune": (0.02 + PRETRAIN_SHARE, 0.97 - PRETRAIN_SHARE)}
 
 
@@ -202,6 +203,7 @@ def _record(run: _Run, model: PreTrainedModel, stages: Mapping[Stage, dict[str, 
         "vocabulary": len(run.tokenizer),
         "stages": dict(stages),
         "seconds": round(sum(stage["seconds"] for stage in stages.values()), 1),
+        "cpu_seconds": round(time.process_time(), 1),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,

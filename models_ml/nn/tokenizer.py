@@ -3,7 +3,8 @@
 Byte-level, so no text is unknown. The pattern keeps the prompt's "key:" at a line's start in one piece, which halves
 the prompt. The template shows the model only the first paragraph of the user message (controlled words, see
 `models_ml.brief.messages`): it writes in slots and has no use for the shop's own text, which therefore cannot give it
-orders; nor has it use for the system message, whose rules it learns by heart.
+orders; nor has it use for the system message, whose rules it learns by heart, for the line of required slots (each
+slot offered is required, but for attributes, brand and price) or for a hint of a theme.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ _LONGEST_PIECE = 18  # bytes: six Chinese characters, most English words
 
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}"
-    "{%- if message['role'] == 'user' -%}" + USER + "{{ '\\n' + message['content'].split('\\n\\n')[0] }}"
+    "{%- if message['role'] == 'user' -%}"
+    + USER
+    + "{%- for line in message['content'].split('\\n\\n')[0].split('\\n') -%}"
+    "{%- if not line.startswith('must: ') and not line.startswith('theme_hint:') -%}{{ '\\n' + line }}{%- endif -%}"
+    "{%- endfor -%}"
     "{%- elif message['role'] == 'assistant' -%}"
     + ASSISTANT
     + "{{ '\\n' + message['content'] }}"

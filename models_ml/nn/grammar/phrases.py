@@ -1,31 +1,27 @@
-"""The phrase books (data/en.toml, data/zh.toml) and how a phrase is spoken.
+"""The phrase books (data/en_*.toml, data/zh_*.toml) and how a phrase is spoken.
 
-A phrase is a text with choices: `[a|b]` is one of them, `[a|]` an optional part. Slots (`{product}`) pass through.
+A phrase is a text with choices, `[a|b]` (one of them) and `[a|]` (an optional part), which may stand inside each other,
+and with word classes, `<gain>`, which whoever speaks the phrase fills. Slots (`{product}`) pass through.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from random import Random
 from typing import Any
 
-_CHOICE = re.compile(r"\[([^\[\]]*)\]")
+from models_ml.brief import SLOT_PATTERN
 
+PARTS_OF_A_BOOK = ("traits", "scenes", "frames", "offers")
+_CHOICE = re.compile(r"\[([^\[\]]*)\]")  # an innermost one
+_CLASS = re.compile(r"<([a-z]+)>")
 
-@dataclass(frozen=True)
-class Idea:
-    """A theme with headlines and lines that belong together; `trait` says whom it suits ("any" for all)."""
-
-    trait: str
-    theme: tuple[str, ...]
-    headline: tuple[str, ...]
-    line: tuple[str, ...]
+Word = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,6 @@ class PhraseBook:
     """All phrases of one language. `sections` maps e.g. "offer" to "percent" to "say" to phrases."""
 
     language: str
-    ideas: tuple[Idea, ...]
     sections: Mapping[str, Any]
 
     def phrases(self, *path: str) -> Sequence[str]:
@@ -51,35 +46,42 @@ class PhraseBook:
 @cache
 def phrase_book(language: str) -> PhraseBook:
     """The phrase book of "en" or "zh"."""
-    text = files("models_ml.nn.grammar").joinpath("data", f"{language}.toml").read_text(encoding="utf-8")
-    data = tomllib.loads(text)
-    ideas = tuple(
-        Idea(item["trait"], tuple(item["theme"]), tuple(item["headline"]), tuple(item["line"]))
-        for item in data.pop("idea")
-    )
-    return PhraseBook(language, ideas, data)
+    folder = files("models_ml.nn.grammar").joinpath("data")
+    sections: dict[str, Any] = {}
+    for part in PARTS_OF_A_BOOK:
+        sections |= tomllib.loads(folder.joinpath(f"{language}_{part}.toml").read_text(encoding="utf-8"))
+    return PhraseBook(language, sections)
 
 
-def speak(phrase: str, rng: Random) -> str:
-    """`phrase` with each choice taken at random."""
-    return _CHOICE.sub(lambda match: rng.choice(match[1].split("|")), phrase)
+@cache
+def needs(phrase: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The word classes and the slots that `phrase` may come to name."""
+    return frozenset(_CLASS.findall(phrase)), frozenset(SLOT_PATTERN.findall(phrase))
+
+
+def speak(phrase: str, rng: Random, word: Word | None = None) -> str:
+    """`phrase` with each choice taken at random and each word class filled by `word`."""
+    while match := _CHOICE.search(phrase):
+        phrase = phrase[: match.start()] + rng.choice(match[1].split("|")) + phrase[match.end() :]
+    return _CLASS.sub(lambda found: word(found[1]), phrase) if word else phrase
 
 
 def variants(phrase: str) -> Iterator[str]:
-    """Every text `phrase` can become."""
-    pieces = _CHOICE.split(phrase)
-    choices = [piece.split("|") if index % 2 else [piece] for index, piece in enumerate(pieces)]
-    return ("".join(combination) for combination in itertools.product(*choices))
+    """Every text `phrase` can become, classes unfilled; some more than once where choices stand inside each other."""
+    match = _CHOICE.search(phrase)
+    if match is None:
+        yield phrase
+        return
+    for option in match[1].split("|"):
+        yield from variants(phrase[: match.start()] + option + phrase[match.end() :])
 
 
 def every_phrase(language: str) -> Iterator[str]:
-    """Every phrase of a language, choices unspoken (for tests and counts)."""
-    book = phrase_book(language)
-    for idea in book.ideas:
-        yield from (*idea.theme, *idea.headline, *idea.line)
-    yield from _leaves({key: value for key, value in book.sections.items() if key != "category"})
-    for category in book.sections["category"].values():
-        yield from category["line"]
+    """Every phrase of a language, choices unspoken (for tests and counts); the labels of categories are none."""
+    for name, section in phrase_book(language).sections.items():
+        for key, node in section.items():
+            kept = {part: value for part, value in node.items() if part != "labels"} if name == "category" else node
+            yield from _leaves({key: kept})
 
 
 def _leaves(node: Any) -> Iterator[str]:

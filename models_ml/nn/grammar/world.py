@@ -1,15 +1,16 @@
 """The made-up world that training briefs come from, and its split into a seen and an unseen part.
 
-Unseen are: the words of product names and brands, the values of attributes, half of the categories, and one in ten of
-the combinations of audience, traits, offer, tone and channel. Training draws from the seen part only, evaluation from
-the unseen one only.
+Unseen are: the words of product names and brands, the values of attributes, offers and codes, the slugs a shop makes
+up for its audiences, a list of categories, one in five of the sets of traits, and one in ten of the combinations of
+audience, traits, offer, tone and channel. Training draws from the seen part only. A brief for evaluation has unseen
+names and values, an unseen combination and, where it departs from the ready ones, an unseen slug and category.
 """
 
 from __future__ import annotations
 
 import tomllib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from random import Random
@@ -34,6 +35,7 @@ from models_ml.nn.grammar.phrases import phrase_book
 # The longest product name (display width) for which a channel still has room for an offer, a code and a date.
 _NAME_ROOM = {"search_ad": 30, "banner": 32, "sms": 36, "push": 40, "email": 56, "product_page": 60}
 _UNSEEN_SHARE = 10  # one combination in this many is kept for evaluation
+_UNSEEN_TRAITS = 5  # and one set of several traits in this many, in any order, unless a ready audience has it
 
 
 @cache
@@ -54,7 +56,15 @@ def sample_brief(rng: Random, *, unseen: bool, language: str | None = None, chan
 def is_unseen_combination(brief: Brief) -> bool:
     """Whether the brief's combination of audience, traits, offer, tone and channel is kept out of training."""
     key = "/".join((*brief.audience.leanings, brief.audience.key, brief.offer.kind, brief.tone, brief.channel))
-    return zlib.crc32(key.encode()) % _UNSEEN_SHARE == 0
+    return zlib.crc32(key.encode()) % _UNSEEN_SHARE == 0 or has_unseen_traits(brief.audience)
+
+
+def has_unseen_traits(audience: Audience) -> bool:
+    """Whether no audience of the training text has this set of traits."""
+    own = frozenset(audience.leanings)
+    if len(own) < 2 or own in {frozenset(ready) for ready in AUDIENCES.values()}:
+        return False
+    return zlib.crc32("/".join(sorted(own)).encode()) % _UNSEEN_TRAITS == 0
 
 
 def _draw(rng: Random, unseen: bool, language: str, channel: str) -> Brief:
@@ -85,9 +95,19 @@ def _name(rng: Random, part: Mapping[str, Any], language: str) -> str:
 
 
 def _category(rng: Random, part: Mapping[str, Any], language: str) -> str:
-    if rng.random() < (0.5 if part["held_out"] else 0.2):
-        return str(rng.choice(part["category"]))
+    """A known category, none, or (often, so that the model learns to leave it alone) one without lines of its own."""
+    draw = rng.random()
+    if draw < 0.05:
+        return ""
+    if draw < (0.55 if part["held_out"] else 0.45):
+        return _foreign_category(rng, part["category"], language)
     return rng.choice(rng.choice(list(phrase_book(language).categories().values())))
+
+
+def _foreign_category(rng: Random, known: Sequence[str], language: str) -> str:
+    if rng.random() < 0.8:
+        return rng.choice(known)
+    return (" & " if language == "en" else "").join(rng.sample(known, 2))
 
 
 def _attributes(rng: Random, part: Mapping[str, Any]) -> dict[str, str]:
@@ -104,5 +124,5 @@ def _offer(rng: Random, part: Mapping[str, Any]) -> Offer:
 def _audience(rng: Random, part: Mapping[str, Any]) -> Audience:
     if rng.random() < 0.6:
         return Audience(rng.choice(tuple(AUDIENCES)))
-    traits = tuple(rng.sample(TRAITS, rng.choice((1, 1, 2))))
-    return Audience(rng.choice((*AUDIENCES, *part["audience"])), traits=traits)
+    traits = tuple(rng.sample(TRAITS, rng.choice((0, 1, 1, 2, 2, 3))))
+    return Audience(rng.choice((*AUDIENCES, *part["audience"], *part["audience"])), traits=traits)

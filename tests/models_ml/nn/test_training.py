@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from models_ml.nn.architecture import PRESETS, build, parameter_count
 from models_ml.nn.artifacts import file_hashes
 from models_ml.nn.data import IGNORED, PadRight, Row, answer_rows, in_order, packed_rows
 from models_ml.nn.grammar.corpus import examples
-from models_ml.nn.loading import LoadedModel
+from models_ml.nn.loading import LoadedModel, load
 from models_ml.nn.progress import Cancelled
 from models_ml.nn.starter import StarterError, train_starter
 from models_ml.nn.training import TrainingFailed, _Watch
@@ -35,6 +36,25 @@ def test_the_chat_template_shows_no_shop_text(tiny: LoadedModel) -> None:
     assert item.brief.product.name not in shown
     assert item.answer + "<|end|>" in shown
     assert "You write marketing copy" not in shown
+
+
+def test_the_chat_template_leaves_out_what_the_model_need_not_read(tiny: LoadedModel) -> None:
+    shown = tiny.tokenizer.apply_chat_template(
+        [{"role": "user", "content": "tone: warm\ntheme_hint: Calm\nslots: {product}\nmust: {product}\n\nmore"}],
+        tokenize=False,
+        add_generation_prompt=True,
+    )
+    assert shown == "<|user|>\ntone: warm\nslots: {product}<|assistant|>\n"
+
+
+def test_the_gpu_preset_trains_at_its_own_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = dataclasses.replace(PRESETS["gpu"], batch_size=4, vocabulary=1024)
+    monkeypatch.setitem(PRESETS, "gpu", small)
+    monkeypatch.setattr("models_ml.nn.starter._TOKENIZER_EXAMPLES", 200)
+    record = train_starter(tmp_path / "model", preset="gpu", seed=1, steps=(2, 2))
+    assert (record["architecture"]["layers"], record["architecture"]["hidden"]) == (8, 384)
+    assert all(math.isfinite(stage["loss"]) for stage in record["stages"].values())
+    assert load(tmp_path / "model").context == 512
 
 
 def test_answer_rows_carry_loss_on_the_answer_alone(tiny: LoadedModel) -> None:
@@ -82,10 +102,11 @@ def test_weights_follow_the_seed_and_leave_the_global_generator_alone(tiny: Load
 
 def test_the_record_tells_what_was_done(tiny_folder: Path) -> None:
     record = json.loads((tiny_folder / "training.json").read_text())
-    assert record["plan"] == {"preset": "tiny", "seed": 3, "pretrain_steps": 4, "tune_steps": 4, "recipe": 1}
+    assert record["plan"] == {"preset": "tiny", "seed": 3, "pretrain_steps": 4, "tune_steps": 4, "recipe": 2}
     assert record["files"] == file_hashes(tiny_folder)
     assert {stage: record["stages"][stage]["steps"] for stage in ("pretrain", "tune")} == {"pretrain": 4, "tune": 4}
     assert 0 < record["stages"]["tune"]["trained_tokens"] < record["stages"]["tune"]["tokens"]
+    assert record["cpu_seconds"] > 0
     assert not (tiny_folder / "work").exists()
     assert load_file(tiny_folder / "model.safetensors")["model.embed_tokens.weight"].dtype == torch.float16
 
