@@ -48,7 +48,7 @@ class Sizes:
 def measures_of(sizes: Sizes | None = None) -> Mapping[Kind, Mapping[str, Measure]]:
     """The measurements by kind of version, in their order."""
     chosen = sizes or Sizes()
-    writer = {
+    writer: dict[str, Measure] = {
         "brief": partial(_brief, chosen),
         "forgetting": partial(_forgetting, chosen),
         "robustness": partial(_robustness, chosen),

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.models import Job
 from models_ml import gate, services
 from models_ml.models import DatasetVersion, ModelVersion, SourceFile, TrainingRun
 from models_ml.nn.artifacts import file_hashes, model_hash
@@ -151,3 +152,9 @@ def run(name: str = "First run", on: DatasetVersion | None = None, **settings: A
     return services.start_training(
         name=name, dataset=on or dataset(), base="org/base", actor="test", settings_of_plan=settings
     )
+
+
+def job_of(made: DatasetVersion | TrainingRun) -> Job:
+    """Its job as it stands now."""
+    assert made.job_id is not None
+    return Job.objects.get(pk=made.job_id)

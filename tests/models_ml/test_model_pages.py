@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def test_who_sees_no_button_cannot_press_it_by_hand(client: Client, tmp_path: Pa
     for move in ("check", "promote", "roll_back", "retire"):
         assert client.post(url("version_move", version.pk, move), {"reason": "Because I say so."}).status_code == 403
     assert client.post(url("run_job", run.pk, "cancel")).status_code == 403
-    assert Job.objects.get(pk=run.job_id).status == Status.QUEUED
+    assert factory.job_of(run).status == Status.QUEUED
     assert ModelVersion.objects.get(pk=version.pk).stage == "staged"
     assert list(AuditEntry.objects.values_list("pk", flat=True)) == before
 
@@ -340,14 +341,16 @@ def test_the_page_of_a_duplicate_leads_to_the_first(client: Client) -> None:
 
 def test_a_dataset_being_built_renews_itself_and_then_the_whole_page(client: Client) -> None:
     dataset = factory.asked()
-    Job.objects.filter(pk=dataset.job_id).update(
+    Job.objects.filter(pk=factory.job_of(dataset).pk).update(
         status=Status.RUNNING, percent=40, stage="read", message="100 rows", started_at=timezone.now()
     )
     client.force_login(people.alice())
     part = client.get(url("dataset", dataset.pk), headers={"HX-Request": "true"})
     assert "read: 100 rows" in shown(part)
     assert 'hx-trigger="every 1s"' in part.content.decode()
-    Job.objects.filter(pk=dataset.job_id).update(status=Status.FAILED, error={"message": "line 4 is too long."})
+    Job.objects.filter(pk=factory.job_of(dataset).pk).update(
+        status=Status.FAILED, error={"message": "line 4 is too long."}
+    )
     part = client.get(url("dataset", dataset.pk), headers={"HX-Request": "true"})
     assert part.headers["HX-Refresh"] == "true"
     assert "line 4 is too long." in shown(part)
@@ -419,8 +422,8 @@ def test_a_running_run_shows_its_curve_its_pace_and_a_table(client: Client) -> N
     run = factory.run()
     for step in range(1, 21):
         keep_point(run, step, {"loss": 3.0 / step, "learning_rate": 2e-4})
-    began = timezone.now() - timezone.timedelta(seconds=60)
-    Job.objects.filter(pk=run.job_id).update(
+    began = timezone.now() - timedelta(seconds=60)
+    Job.objects.filter(pk=factory.job_of(run).pk).update(
         status=Status.RUNNING, percent=50, stage="training", message="step 20 of 40", started_at=began
     )
     client.force_login(people.alice())
@@ -438,10 +441,10 @@ def test_a_cancelled_run_is_resumed_from_its_page(client: Client) -> None:
     run = factory.run()
     client.force_login(people.ana())
     client.post(url("run_job", run.pk, "cancel"))
-    assert Job.objects.get(pk=run.job_id).status == Status.CANCELLED
+    assert factory.job_of(run).status == Status.CANCELLED
     assert url("run_job", run.pk, "resume") in client.get(url("run", run.pk)).content.decode()
     client.post(url("run_job", run.pk, "resume"))
-    assert Job.objects.get(pk=run.job_id).status == Status.QUEUED
+    assert factory.job_of(run).status == Status.QUEUED
     again = client.post(url("run_job", run.pk, "resume"), follow=True)
     assert "Only a failed or cancelled job can be resumed." in shown(again)
 
