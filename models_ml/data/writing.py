@@ -8,6 +8,7 @@ the system drops with its process, tells whether its builder still lives.
 from __future__ import annotations
 
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -44,9 +45,10 @@ def draft_of(folder: Path) -> Iterator[Path]:
 
 
 def _remove_stale(folder: Path) -> None:
-    for draft in folder.parent.glob(f".{folder.name}.draft-*"):
-        with suppress(OSError), (draft / _LOCK).open("a", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # OSError: its builder lives
+    for draft in folder.parent.glob(f".{glob.escape(folder.name)}.draft-*"):
+        # OSError: its builder lives, or is just making it and has no lock yet.
+        with suppress(OSError), (draft / _LOCK).open("r+", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(draft, ignore_errors=True)
 
 
