@@ -11,7 +11,8 @@ import errno
 import json
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,18 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
 def write_state(draft: Path, state: Mapping[str, Any]) -> None:
     """Write the JSON part of a checkpoint."""
     write_json(draft / STATE, state)
+
+
+@contextmanager
+def guarded(draft: Path) -> Iterator[None]:
+    """Where writing within fails, remove the draft; a full disk is said as TrainingFailed. What is whole stays."""
+    try:
+        yield
+    except Exception as error:
+        remove(draft)
+        if is_full(error):
+            raise TrainingFailed(f"the disk is full: {error}; the checkpoint before is kept") from error
+        raise
 
 
 def is_full(error: BaseException) -> bool:

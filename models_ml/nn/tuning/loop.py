@@ -7,7 +7,7 @@ order is `packing.Order`. Everything Trainer would write as a pickle is written 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,8 +91,8 @@ class Loop(Trainer):
         if not torch.isfinite(loss):
             rate = settings_of(self.run.plan).learning_rate
             raise TrainingFailed(
-                f"the loss is {float(loss.detach())} at step {self.state.global_step + 1}; the last good checkpoint is kept. "
-                f"Lower the learning rate (now {rate:g}) or use precision fp32"
+                f"the loss is {float(loss.detach())} at step {self.state.global_step + 1}; the last good checkpoint is "
+                f"kept. Lower the learning rate (now {rate:g}) or use precision fp32"
             )
         self.progress.tokens += int(batch["tokens"]) * self.args.world_size
         whole = self.run.plan.objective in ("classify", "score_pairs")  # their loss hangs on all tokens
@@ -129,7 +129,8 @@ class Loop(Trainer):
         held.best_loss, held.best_step, held.worse, held.best = figures["loss"], step, 0, dict(figures)
         if self.is_world_process_zero():
             draft = self.run.work / (BEST + ".part")
-            _guarded(lambda: checkpoints.save_weights(self.run.model, draft), draft)
+            with checkpoints.guarded(draft):
+                checkpoints.save_weights(self.run.model, draft)
             draft.replace(self.run.work / BEST)
             write_json(self.run.work / BEST_RECORD, {"step": step, **figures})
 
@@ -140,7 +141,8 @@ class Loop(Trainer):
         draft = self.run.work / f"checkpoint-{self.state.global_step}.part"
         if self.is_world_process_zero():
             checkpoints.check_space(self.run.work, checkpoints.checkpoint_bytes(self.run.model))
-            _guarded(lambda: self._write(checkpoints.draft_of(self.run.work, self.state.global_step)), draft)
+            with checkpoints.guarded(draft):
+                self._write(checkpoints.draft_of(self.run.work, self.state.global_step))
         self.accelerator.wait_for_everyone()
         if self.args.world_size > 1:
             write_json(draft / f"random-{self.args.process_index}.json", checkpoints.random_state())
@@ -196,17 +198,6 @@ def _bare(wrapped: Any) -> Any:
     if isinstance(wrapped, AcceleratedOptimizer):
         return wrapped.optimizer
     return wrapped.scheduler if isinstance(wrapped, AcceleratedScheduler) else wrapped
-
-
-def _guarded(write: Callable[[], None], draft: Path) -> None:
-    """Write; where the disk is full remove the draft and say so, the last whole checkpoint being untouched."""
-    try:
-        write()
-    except Exception as error:
-        checkpoints.remove(draft)
-        if checkpoints.is_full(error):
-            raise TrainingFailed(f"the disk is full: {error}; the checkpoint before is kept") from error
-        raise
 
 
 def arguments(run: Run) -> TrainingArguments:

@@ -90,7 +90,7 @@ def _column(rows: Sequence[Mapping[str, Any]], name: str, kind: type, where: _Wh
 
 def _causal(encoder: Encoder, rows: Sequence[Mapping[str, Any]], where: _Where) -> Iterator[TokenRow]:
     end, longest = encoder.tokenizer.eos_token_id, encoder.plan.max_length
-    for ids in encoder.tokenizer(_column(rows, "text", str, where))["input_ids"]:
+    for ids in encoder.tokenizer(_column(rows, "text", str, where), verbose=False)["input_ids"]:
         whole = ids if end is None or (ids and ids[-1] == end) else [*ids, int(end)]
         encoder.tally.cut += len(whole) > longest
         for begin in range(0, len(whole), longest):
@@ -131,7 +131,7 @@ def _classify(encoder: Encoder, rows: Sequence[Mapping[str, Any]], where: _Where
     for index, label in enumerate(labels):
         if label not in places:
             raise TuningError("dataset", f"{where(index)} has the label {label!r}, which is not in the label set")
-    found = encoder.tokenizer(_column(rows, "text", str, where))["input_ids"]
+    found = encoder.tokenizer(_column(rows, "text", str, where), verbose=False)["input_ids"]
     for ids, label in zip(found, labels, strict=True):
         longest = encoder.plan.max_length
         encoder.tally.cut += len(ids) > longest
@@ -162,7 +162,7 @@ def judged_ids(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Mapping[str, s
         ((head, tail),) = _tokenised(tokenizer, [chat_texts(tokenizer, chat, answer)] if chat else [("", answer)])
         return head + tail
     prompt = "\n\n".join(str(message["content"]) for message in chat)
-    return list(tokenizer(prompt, answer)["input_ids"] if prompt else tokenizer(answer)["input_ids"])
+    return list(tokenizer(*([prompt] if prompt else []), answer, verbose=False)["input_ids"])
 
 
 def _weight(value: Any, where: str) -> float:
@@ -206,8 +206,8 @@ def _tokenised(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[str, str]]
 ) -> Iterator[tuple[list[int], list[int]]]:
     plain = not tokenizer.chat_template  # a template writes its special tokens itself
-    heads = tokenizer([head for head, _ in texts], add_special_tokens=plain)["input_ids"]
-    tails = tokenizer([tail for _, tail in texts], add_special_tokens=False)["input_ids"]
+    heads = tokenizer([head for head, _ in texts], add_special_tokens=plain, verbose=False)["input_ids"]
+    tails = tokenizer([tail for _, tail in texts], add_special_tokens=False, verbose=False)["input_ids"]
     yield from zip(heads, tails, strict=True)
 
 

@@ -12,6 +12,7 @@ import subprocess
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,15 @@ def save_result(
 ) -> TuningResult:
     """Write the model of a finished run into `out`; the result is returned with the hashes of its files.
 
-    Raises OSError (a full disk) and TrainingFailed, the checkpoints then being untouched.
+    Raises TrainingFailed where the disk is full, the checkpoints then being untouched.
     """
     draft = out / "work" / "result"
     shutil.rmtree(draft, ignore_errors=True)
     checkpoints.check_space(out, _bytes(model, plan))
     draft.mkdir(parents=True)
-    _write_model(model, draft, plan)
-    tokenizer.save_pretrained(str(draft))
+    with checkpoints.guarded(draft):
+        _write_model(model, draft, plan)
+        tokenizer.save_pretrained(str(draft))
     for path in sorted(draft.iterdir()):
         path.replace(out / path.name)
     whole = TuningResult(**{**asdict(result), "files": file_hashes(out), "notes": result.notes})
@@ -114,8 +116,12 @@ def record_of(
     }
 
 
+@cache
 def code_version() -> str:
-    """The commit that this code is, "-dirty" where files were changed since; else the package's version."""
+    """The commit that this code is, "-dirty" where files were changed since; else the package's version.
+
+    Asked once a process: what is loaded does not change afterwards.
+    """
     command = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty", "--tags"]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()

@@ -30,7 +30,12 @@ def killed(bases: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     return out
 
 
-@pytest.mark.parametrize("method", list(killed_runs.CASES))
+SLOW = ("adalora", "bottleneck")
+
+
+@pytest.mark.parametrize(
+    "method", [pytest.param(one, marks=pytest.mark.slow if one in SLOW else ()) for one in killed_runs.CASES]
+)
 def test_resumed_weights_are_bit_for_bit_those_of_an_uninterrupted_run(
     bases: dict[str, Path], killed: Path, tmp_path: Path, method: str
 ) -> None:
