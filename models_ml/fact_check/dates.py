@@ -33,7 +33,7 @@ _PATTERNS = tuple(
         rf"\b(?P<month>{_MONTH})\b\.?\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s?%){_YEAR}",
         r"(?<![\d/])(?P<day>\d{1,2})[/.](?P<month>\d{1,2})[/.](?P<year>20\d\d)(?!\d)",
         r"(?:\b(?:until|till|by|through|before|on|ends)\s+|[到至])(?P<either>\d{1,2}/\d{1,2})(?![/\d])",
-        rf"\b(?:until|till|by|before|throughout|through|all)\s+(?:the\s+end\s+of\s+)?(?P<whole>{_MONTH})\b(?!\.?\s+\d)",
+        rf"\b(?:until|till|by|before|throughout|through)\s+(?:the\s+end\s+of\s+)?(?P<whole>{_MONTH})\b(?!\.?\s+\d)",
         rf"\bend of (?P<last>{_MONTH})\b",
         rf"(?P<han>1[0-2]|[1-9]|{_HAN}{{1,2}})月(?:底|末|内)",
         r"双(?P<twice>11|12|十一|十二)(?![\d月])",
@@ -105,8 +105,8 @@ def _day(found: dict[str, str | None]) -> str | None:
         return f"{number}-{number}"
     if found.get("festival"):
         return "6-18"
-    if month := found.get("whole") or found.get("last") or found.get("han"):
-        return f"month {_number(month)}"
+    if whole := found.get("whole") or found.get("last") or found.get("han"):
+        return f"month {_number(whole)}"
     if either := found.get("either"):
         return "/".join(plain.lstrip("0") or "0" for plain in either.split("/"))
     month, day = _number(found["month"] or ""), _number(found["day"] or "")

@@ -31,7 +31,7 @@ def misuse(text: str, claim: Claim, spans: Iterable[FactSpan], support: Support)
     if claim.kind not in {"price", "percent"} or not slots:
         return ""
     reasons = [_against_slot(text, claim, span, support) for span in slots]
-    return "" if not all(reasons) else reasons[0]
+    return reasons[0] if all(reasons) else ""  # where two facts read the same, either may be meant
 
 
 def _against_slot(text: str, claim: Claim, span: FactSpan, support: Support) -> str:
@@ -66,9 +66,13 @@ def history_problem(claim: Claim, support: Support) -> str:
 
 
 def _was_paid(claim: Claim, support: Support) -> bool:
-    past = [point for point in support.price_history if support.today is None or point.day <= support.today]
-    if any(point.currency == claim.subject and claim.amount in (point.price, point.list_price) for point in past):
-        return True
+    """Whether the amount was the price before the one in force, or was ever a list price, or a text says so."""
+    now = latest(support.price_history, support.today)
+    for point in support.price_history:
+        past = support.today is None or point.day <= support.today
+        shown = {point.list_price} if point == now else {point.price, point.list_price}
+        if past and point.currency == claim.subject and claim.amount in shown:
+            return True
     return any(
         one.role == "former" and (one.subject, one.amount) == (claim.subject, claim.amount)
         for one in support.known.get("price", ())
@@ -79,24 +83,25 @@ def _lowest_problem(subject: str, support: Support) -> str:
     now = latest(support.price_history, support.today)
     if now is None:
         return "there is no price history to show it"
-    window = re.search(r"\d+", subject)
-    end = support.today or now.day
-    start = end - timedelta(days=int(window[0]) if window else 365) if "ever" not in subject else None
-    if subject == "lowest price":
-        start = None
+    return _lowest_since(now.price, support, _begins(subject, support.today or now.day))
+
+
+def _begins(subject: str, today: date) -> date | None:
+    """The first day of the time that a lowest price is claimed for; None where it is all time."""
     if subject == "lowest price this year":
-        start = end.replace(month=1, day=1)
-    return _lowest_since(now.price, support, start)
+        return today.replace(month=1, day=1)
+    window = re.search(r"\d+", subject)
+    return today - timedelta(days=int(window[0])) if window else None
 
 
 def _lowest_since(price: Decimal, support: Support, start: date | None) -> str:
-    points = sorted((point for point in support.price_history), key=lambda point: point.day)
-    end = support.today or points[-1].day
-    if start is not None and points[0].day > start:
-        return f"the price history begins on {points[0].day.isoformat()}, after the time it speaks of"
-    before = [point for point in points if start is not None and point.day <= start][-1:]
-    during = [point for point in points if (start is None or point.day > start) and point.day <= end]
-    lowest = min(point.price for point in (*before, *during))
-    if lowest < price:
+    """What is wrong with `price` as the lowest since `start`: a price counts from its day to the next one's."""
+    points = sorted(support.price_history, key=lambda point: point.day)
+    past = [point for point in points if support.today is None or point.day <= support.today]
+    if start is not None and past[0].day > start:
+        return f"the price history begins on {past[0].day.isoformat()}, after the time it speaks of"
+    before = [point for point in past if start is not None and point.day <= start][-1:]
+    prices = {point.price for point in (*before, *(point for point in past if start is None or point.day > start))}
+    if min(prices) < price:
         return "the price history has a lower one"
-    return "" if len({point.price for point in (*before, *during)}) > 1 else "the price history knows no higher one"
+    return "" if len(prices) > 1 else "the price history knows no higher one"

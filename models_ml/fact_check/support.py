@@ -16,6 +16,7 @@ from functools import cached_property
 from models_ml.brief import Brief
 from models_ml.fact_check.dates import days_meant, same_day
 from models_ml.fact_check.folding import Folded
+from models_ml.fact_check.places import places_of
 from models_ml.fact_check.reading import claims_of
 from models_ml.fact_check.units import data
 from models_ml.fact_check.values import Claim, PricePoint
@@ -75,6 +76,11 @@ class Support:
         return Folded.of("\n".join((*self.names, *self.texts, *self.facts.values()))).text
 
     @cached_property
+    def _joined(self) -> str:
+        """The folded texts without hyphens, as codes are compared."""
+        return self.folded.replace("-", "")
+
+    @cached_property
     def known(self) -> Mapping[str, tuple[Claim, ...]]:
         """Known claims by kind."""
         found: dict[str, list[Claim]] = {}
@@ -99,7 +105,7 @@ class Support:
     def supports(self, claim: Claim) -> bool:
         """Whether anything known supports the claim."""
         if claim.kind in {"brand", "code"}:
-            return claim.subject in self.folded or claim.subject in self.folded.replace("-", "")
+            return any(places_of(self.folded, claim.subject)) or any(places_of(self._joined, claim.subject))
         if claim.kind == "offer" and claim.subject in _needs() and self._offer_gives(claim.subject):
             return True
         if claim.kind == "date":

@@ -41,20 +41,22 @@ def test_every_kind_is_labelled() -> None:
     assert {kind for case in cases(*TUNED) for kind, _ in case.expect} == set(KINDS)
 
 
-def test_recall_over_all_cases() -> None:
+def test_recall_and_precision_over_all_cases() -> None:
     total = score(cases(*TUNED, *HELD_OUT))["both", "all"]
+    assert total.recall >= 0.98, total.examples
+    assert total.precision >= 0.98, total.examples
+
+
+def test_recall_and_precision_over_the_held_out_cases() -> None:
+    total = score(cases(*HELD_OUT))["both", "all"]
     assert total.recall >= 0.95, total.examples
-
-
-def test_precision_over_all_cases() -> None:
-    total = score(cases(*TUNED, *HELD_OUT))["both", "all"]
-    assert total.precision >= 0.95, total.examples
+    assert total.precision >= 0.9, total.examples
 
 
 def test_held_out_texts_are_blocked_and_let_through() -> None:
     blocked, passed = shares(cases(*HELD_OUT))
-    assert blocked >= 0.85
-    assert passed >= 0.85
+    assert blocked >= 0.95
+    assert passed >= 0.93
 
 
 def test_the_page_holds_the_table_as_printed() -> None:
