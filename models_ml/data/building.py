@@ -1,6 +1,6 @@
 """Builds a dataset version: read and clean, sort and drop equal rows, drop near ones, split, write, check for leaks.
 
-Memory does not grow with the texts: rows wait on disk, and what is held for a row is some 60 bytes of numbers. All
+Memory does not grow with the texts: rows wait on disk, and what is held for a row is about 200 bytes of numbers. All
 steps after the sort see rows in the order of their content's hash, so the outcome depends on rows and plan alone, not
 on the order of files or lines. A stopped or killed build leaves nothing that could be opened; it is started again.
 """

@@ -226,24 +226,24 @@ def test_a_million_rows_in_bounded_memory(tmp_path: Path) -> None:
     with path.open("w", encoding="utf-8") as stream:
         for number in range(1_000_000):
             stream.write(json.dumps({"sku": f"p{number // 4}", "text": sentence(number, words=20)}) + "\n")
+    # The system refuses memory beyond the limit. Pages of mapped files are not counted: it takes those back at need.
     code = (
-        "import resource, sys\n"
+        "import resource\n"
+        f"resource.setrlimit(resource.RLIMIT_DATA, ({600 << 20}, {600 << 20}))\n"
         "from models_ml.data import DatasetPlan, Source, build\n"
         "source = Source('reviews', 'rows.jsonl', columns={'text': 'text', 'group': 'sku'})\n"
         "record = build([source], DatasetPlan('text'), 'dataset')\n"
-        "print(record.report['kept'], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "print(record.report['kept'])\n"
     )
     started = time.perf_counter()
     root = str(Path(__file__).resolve().parents[3])
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": root},
+        env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
         check=True,
         capture_output=True,
         text=True,
     )
-    kept, kilobytes = (int(word) for word in done.stdout.split())
-    print(f"1,000,000 rows: {time.perf_counter() - started:.0f} s, {kilobytes // 1024} MB")  # noqa: T201
-    assert kept == 1_000_000
-    assert kilobytes < 700 * 1024
+    print(f"1,000,000 rows in {time.perf_counter() - started:.0f} s")  # noqa: T201
+    assert int(done.stdout) == 1_000_000
