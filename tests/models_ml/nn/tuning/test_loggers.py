@@ -60,11 +60,12 @@ class FakeWandb(ModuleType):
         self.started: dict[str, Any] = {}
         self.logged: list[tuple[int, dict[str, float]]] = []
         self.exit_code: int | None = None
-        self.gate = gate
+        self.gate, self.entered = gate, threading.Event()
 
     def init(self, **settings: Any) -> FakeWandb:
+        self.entered.set()
         if self.gate is not None:
-            self.gate.wait(20)
+            self.gate.wait(60)
         self.started = settings
         return self
 
@@ -253,7 +254,9 @@ def test_a_full_queue_ends_the_logger(tmp_path: Path, monkeypatch: pytest.Monkey
     _with(monkeypatch, fake, WANDB_MODE="offline")
     monkeypatch.setattr(loggers, "_QUEUE", 3)
     log = metric_loggers(tmp_path, "run", {})
-    for step in range(1, 9):
+    log(1, {"loss": 1.0})
+    assert fake.entered.wait(30)  # it holds the first report, and the queue is empty
+    for step in range(2, 9):
         log(step, {"loss": 1.0})
     assert log.names == ("TensorBoard",)
     [note] = log.notes
@@ -262,7 +265,7 @@ def test_a_full_queue_ends_the_logger(tmp_path: Path, monkeypatch: pytest.Monkey
     log.close()
     for thread in threading.enumerate():
         if thread.name == "metrics to W&B":
-            thread.join(5)
+            thread.join(30)
             assert not thread.is_alive()
     assert (len(fake.logged), fake.exit_code) == (1, 1)
 
