@@ -25,7 +25,8 @@ from models_ml.fact_check.vocabulary import read_words
 _NUMERIC = re.compile(
     r"[\d零〇一二两三四五六七八九十百千万亿半对双今明周月]|\b(?:half|third|quarter|fifth|bogo|one|two|three|four|five|six|seven|eight|nine"
     r"|ten|eleven|twel|thir|fif|twent|fort|hundred|thousand|million|dozen|today|tonight|tomorrow|midnight|week|month"
-    r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday|sizes?\b|x+[sl]\b|twice|double|triple|full\b|whole\b|entire\b)|[sml]码"
+    r"|january|february|april|june|july|august|september|october|november|december"
+    r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday|sizes?\b|x+[sl]\b|twice|double|triple|full\b|may\b|march\b|whole\b|entire\b)|[sml]码"
 )
 
 
