@@ -144,9 +144,14 @@ def _loss(sizes: Sizes, subject: Subject, should_stop: ShouldStop) -> Measured:
         return Measured({}, details)
     other = answer_loss(_opened(subject.production), rows, should_stop=should_stop)
     details["nats a byte, production"] = other.a_byte
-    comparable = own.a_byte is not None and other.a_byte is not None and own.answers == other.answers
-    beyond = own.a_byte - other.a_byte if comparable and own.a_byte and other.a_byte else None
-    return Measured({"loss_over_production": beyond}, details)
+    return Measured({"loss_over_production": _beyond(own, other)}, details)
+
+
+def _beyond(own: AnswerLoss, other: AnswerLoss) -> float | None:
+    """How much worse a byte is known; None where not both have measured the same answers."""
+    if own.a_byte is None or other.a_byte is None or own.answers != other.answers:
+        return None
+    return own.a_byte - other.a_byte
 
 
 def _counted(loss: AnswerLoss) -> dict[str, int]:

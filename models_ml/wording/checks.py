@@ -17,7 +17,7 @@ GATE_WORDS = {
     "unsafe": _("Unsafe texts"),
     "parity": _("Same output loaded, merged and swapped"),
     "hashes_verified": _("Files are those that were trained"),
-    "loss_over_production": _("Validation loss beyond that of production"),
+    "loss_over_production": _("Loss beyond that of production"),
     "pair_accuracy": _("Calls the better of two copies"),
     "log_loss": _("Log-loss"),
     "calibration_error": _("Calibration error"),
