@@ -18,9 +18,9 @@ from models_ml.queries import production_model
 def generate_copy(job_id: str) -> None:
     """Write copy for a campaign, then bring its state in line, however the job ended."""
     # Imported here and not above: this module is read by the web process, which never loads torch.
-    from models_ml.jobs.writing import generate_candidates  # noqa: PLC0415
+    from models_ml.jobs.writing import generate_candidates, write_themes  # noqa: PLC0415
 
-    run_job(job_id, partial(services.write_copy, writer=generate_candidates))
+    run_job(job_id, partial(services.write_copy, writer=generate_candidates, themer=write_themes))
     campaign = Campaign.objects.filter(pk=job_by_id(job_id).arguments["campaign"]).first()
     if campaign is not None:
         services.settle_campaign(campaign)

@@ -113,6 +113,22 @@ class Wishes:
     should_stop: ShouldStop = never
 
 
+@dataclass(frozen=True)
+class Context:
+    """What a campaign knows beside its briefs.
+
+    `campaign` names it, so that it is not shown its own winners. `winners` are past ones to choose examples from,
+    `taken` the parts of copies it has for OTHER audiences, `label` what its copies will carry, `job_id` whose costs
+    these are.
+    """
+
+    campaign: str = ""
+    winners: Sequence[Winner] = ()
+    taken: Sequence[Mapping[str, str]] = ()
+    label: AiLabel | None = None
+    job_id: str | None = None
+
+
 @dataclass
 class _Job:
     """One brief on its way: what is accepted, what was drawn."""

@@ -20,6 +20,8 @@ from core.embedded.lock import Lock, Owner
 from core.embedded.services import Services
 
 SERVERS = pytest.StashKey[Services]()
+# Set for this run's workers too, which inherit the environment.
+OWN_SERVER = "COPYLIFT_TEST_OWN_SERVER"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_BROWSER = "no Chromium found (apt-get install chromium, or set COPYLIFT_CHROMIUM)"
 
@@ -42,8 +44,18 @@ def pytest_configure(config: pytest.Config) -> None:
     if embedded["DATABASE_URL"]:
         os.environ["DATABASE_URL"] = urls.database_url(var)
         os.environ.setdefault("COPYLIFT_SECRET_KEY", paths.secrets(var)["secret_key"])
+        os.environ[OWN_SERVER] = "1"
     if embedded["REDIS_URL"]:
         os.environ["REDIS_URL"] = urls.redis_url(var)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Whether the test database is left standing at the end: on a server of our own it goes with the server.
+
+    Dropping it first would fail now and then, where a thread of the last test has not let go of its connection yet.
+    """
+    return os.environ.get(OWN_SERVER) == "1"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

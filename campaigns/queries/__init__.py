@@ -1,5 +1,6 @@
 """Reads of campaigns, for pages, services and what learns from copy."""
 
+from campaigns.queries.labels import is_ai_written, label_of, shown_parts
 from campaigns.queries.outcomes import (
     PastArm,
     answer_rows,
@@ -19,6 +20,7 @@ from campaigns.queries.reading import (
     check_context,
     control_content,
     copies_of,
+    copy_content,
     decide,
     facts_of,
     is_own,
@@ -26,6 +28,7 @@ from campaigns.queries.reading import (
     links_of,
     open_generation,
     ordered_audiences,
+    price_history,
     product_list,
     products_of,
     waiting_for,
@@ -46,9 +49,12 @@ __all__ = [
     "check_context",
     "control_content",
     "copies_of",
+    "copy_content",
     "decide",
     "facts_of",
+    "is_ai_written",
     "is_own",
+    "label_of",
     "lead_product",
     "links_of",
     "open_generation",
@@ -56,8 +62,10 @@ __all__ = [
     "pair_rows",
     "past_arms",
     "past_winners",
+    "price_history",
     "product_list",
     "products_of",
+    "shown_parts",
     "waiting_for",
     "written_parts",
 ]

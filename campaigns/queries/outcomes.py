@@ -63,7 +63,7 @@ def past_arms() -> list[PastArm]:
 
 
 def past_winners(*, without_campaign: int | None = None) -> list[dict[str, Any]]:
-    """Approved copy that beat the control: {"brief", "parts", "lift", "probability", "test"}, the surest first.
+    """Approved copy that beat the control, as `models_ml.examples.Winner.from_json` reads it, the surest first.
 
     The texts are as written, with slots, so that a writer sees how facts are named. The campaign that asks is left out:
     a writer must not be shown the answers of its own test.
@@ -75,11 +75,12 @@ def past_winners(*, without_campaign: int | None = None) -> list[dict[str, Any]]
         if copy is None or copy.campaign_id == without_campaign or chance < LEAST_CHANCE or not control.successes:
             continue
         lift = (arm.successes / arm.units) / (control.successes / control.units) - 1
-        brief = brief_json(copy)
-        if brief:
-            parts = {"theme": copy.theme, **written_parts(copy)}
-            found.append({"brief": brief, "parts": parts, "lift": lift, "probability": chance, "test": arm.test})
-    return sorted(found, key=lambda one: (-one["probability"], one["test"]))
+        brief = _usable_brief(copy)
+        if brief is not None:
+            text = {"theme": copy.theme, **written_parts(copy)}
+            name = {"id": f"copy-{copy.pk}", "campaign": copy.campaign.key}
+            found.append({**name, "brief": brief, "copy": text, "lift": lift, "probability": chance})
+    return sorted(found, key=lambda one: (-one["probability"], one["id"]))
 
 
 def answer_rows() -> Iterator[dict[str, Any]]:

@@ -7,9 +7,11 @@ products would compare products, not copy.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, Prefetch, Q, QuerySet
+from django.utils import timezone
 
 from campaigns import audiences as rules
 from campaigns import facts as shown
@@ -17,14 +19,18 @@ from campaigns import lifecycle
 from campaigns.compliance import CheckContext
 from campaigns.models import Audience, Campaign, CampaignExperiment, Copy, CopyScore, Finding, Product
 from campaigns.models.copies import CopyStatus
+from campaigns.queries.labels import label_of, marking, shown_parts
 from core import errors
 from core.models import Job, User
 from core.models.job import Status as JobStatus
 from experiments import queries as experiments
 from models_ml import brief as briefs
+from models_ml.fact_check import PricePoint
 from models_ml.lifecycle import Stage
 
 GENERATE_TASK = "campaigns.generate_copy"
+# Former prices older than this prove nothing: the laws look at 7 and 30 days.
+PRICE_DAYS = 400
 
 
 def campaign_list() -> QuerySet[Campaign]:
@@ -116,6 +122,17 @@ def check_context(campaign: Campaign, brief: briefs.Brief) -> CheckContext:
         required_slots=briefs.required_slots(brief),
         supported=tuple(text for text in own if text),
         offer_kind=campaign.offer_kind,
+        today=timezone.localdate(),
+        price_history=price_history(product),
+    )
+
+
+def price_history(product: Product) -> tuple[PricePoint, ...]:
+    """The product's prices of the last year by day, for what a copy says of earlier ones."""
+    since = timezone.now() - timedelta(days=PRICE_DAYS)
+    return tuple(
+        PricePoint(timezone.localdate(one.seen_at), one.price, one.list_price, product.currency)
+        for one in product.prices.filter(seen_at__gte=since).order_by("seen_at")
     )
 
 
@@ -200,6 +217,16 @@ def control_content(campaign: Campaign) -> dict[str, Any]:
         "call_to_action": campaign.control_call_to_action,
     }
     return arm_content(campaign, texts, label="Shown today")
+
+
+def copy_content(campaign: Campaign, copy: Copy) -> dict[str, Any]:
+    """What an arm with a copy hands to the shop: the texts as shown, with the AI label where a law asks for it."""
+    label = label_of(campaign)
+    content = arm_content(
+        campaign, shown_parts(copy, label), label=copy.shown("headline"), theme=copy.theme, copy_id=copy.pk
+    )
+    marked = marking(copy, label)
+    return {**content, "ai": dict(marked)} if marked else content
 
 
 def arm_content(

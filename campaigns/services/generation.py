@@ -1,13 +1,15 @@
-"""Asking a model for copy, and the work itself: audience by audience, going on after a kill where it stood.
+"""Asking a model for copy, and the work itself: themes first, then audience by audience, going on after a kill.
 
 The work is given its writer, so that it knows no torch and a test can hand it a fake. Each candidate is stored as it
-comes, keyed by job, audience and index; the checkpoint names the audiences that are done. An audience cut short is
-written again from the same seed and gives the same candidates, of which the stored ones are passed over.
+comes, keyed by job, audience and index; the checkpoint holds the themes and names the audiences that are done. An
+audience cut short is written again from the same seed and gives the same candidates, of which the stored ones are
+passed over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from django.db import transaction
@@ -23,8 +25,14 @@ from core.jobs import JobContext
 from core.models import Job, User
 from core.services.jobs import create_job
 from models_ml.brief import Brief
+from models_ml.channels import PARTS
+from models_ml.drafting import Context
+from models_ml.examples import Winner
 
 MOST_PER_AUDIENCE = 50
+# A test tells few ideas apart; more themes would be tried with too few copies each.
+MOST_THEMES = 3
+THEMES_STAGE = "themes"
 LARGEST_SEED = 2**31 - 1
 
 OnBatch = Callable[[Sequence[Mapping[str, Any]]], None]
@@ -42,8 +50,18 @@ class Writer(Protocol):
         seed: int,
         should_stop: Callable[[], bool],
         on_batch: OnBatch,
+        context: Context,
     ) -> Sequence[Mapping[str, Any]]:
         """Every candidate, with its brief_index, parts and provenance."""
+
+
+class Themer(Protocol):
+    """What finds themes: `models_ml.jobs.writing.write_themes`, or a fake."""
+
+    def __call__(
+        self, briefs: Sequence[Brief], *, count: int, seed: int, should_stop: Callable[[], bool], job_id: str | None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Up to `count` themes for the campaign, each with its `text`, the best supported first."""
 
 
 @transaction.atomic
@@ -80,29 +98,71 @@ def request_generation(campaign: Campaign, *, per_audience: int, actor: User, se
     return job
 
 
-def write_copy(job: JobContext, *, writer: Writer) -> dict[str, Any]:
+def write_copy(job: JobContext, *, writer: Writer, themer: Themer | None = None) -> dict[str, Any]:
     """The work of one job. Answers what was asked for and what was written, with an honest sentence.
 
-    Raises Conflict where the campaign was launched in the meantime or nothing at all could be written.
+    Without a `themer` each copy brings its own theme. Raises Conflict where the campaign was launched in the meantime
+    or nothing at all could be written.
     """
     campaign = Campaign.objects.select_related("brand").get(pk=job.arguments["campaign"])
     require_open(campaign, "no copy can be added")
     _begin(campaign)
     audiences = queries.ordered_audiences(campaign)
+    desk = _Desk(job, campaign, writer, _themes(job, campaign, audiences, themer), _winners(campaign))
     done = list(job.checkpoint.get("done", []))
     for position, audience in enumerate(audiences):
         if audience.key not in done:
-            _write_for(job, campaign, audience, place=(position, len(audiences)), writer=writer)
+            _write_for(desk, audience, place=(position, len(audiences)))
             done.append(audience.key)
-            job.save_checkpoint({"done": done})
+            job.save_checkpoint({**job.checkpoint, "done": done})
     return _summary(job, campaign, audiences)
 
 
-def _write_for(
-    job: JobContext, campaign: Campaign, audience: Audience, *, place: tuple[int, int], writer: Writer
-) -> None:
-    asked, brief = job.arguments["per_audience"], queries.brief_of(campaign, audience)
+@dataclass(frozen=True)
+class _Desk:
+    """What lies ready for every audience of one job."""
+
+    job: JobContext
+    campaign: Campaign
+    writer: Writer
+    themes: tuple[str, ...]
+    winners: tuple[Winner, ...]
+
+    @property
+    def asked(self) -> int:
+        """Copies wanted for each audience."""
+        return int(self.job.arguments["per_audience"])
+
+
+def _themes(
+    job: JobContext, campaign: Campaign, audiences: Sequence[Audience], themer: Themer | None
+) -> tuple[str, ...]:
+    """The campaign's themes for this job, found once: a second attempt writes under those of the first."""
+    if themer is None:
+        return ()
+    if "themes" not in job.checkpoint:
+        job.progress(0, THEMES_STAGE, "looking for themes")
+        briefs = [queries.brief_of(campaign, audience) for audience in audiences]
+        count = min(MOST_THEMES, job.arguments["per_audience"])
+        found = themer(
+            briefs, count=count, seed=job.arguments["seed"], should_stop=job.should_stop, job_id=str(job.job.pk)
+        )
+        job.check()
+        themes = [str(theme["text"]) for theme in found]
+        job.log(f"Themes: {'; '.join(themes)}" if themes else "No theme stood out; each copy brings its own.")
+        job.save_checkpoint({**job.checkpoint, "themes": themes})
+    return tuple(job.checkpoint["themes"])
+
+
+def _winners(campaign: Campaign) -> tuple[Winner, ...]:
+    return tuple(Winner.from_json(one) for one in queries.past_winners(without_campaign=campaign.pk))
+
+
+def _write_for(desk: _Desk, audience: Audience, *, place: tuple[int, int]) -> None:
+    campaign, job, asked = desk.campaign, desk.job, desk.asked
+    brief = queries.brief_of(campaign, audience)
     requested_by = User.objects.get(pk=job.arguments["requested_by"])
+    taken = _taken(campaign, audience)
     position, of = place
     seen = 0
 
@@ -118,21 +178,46 @@ def _write_for(
                 requested_by=requested_by,
             )  # fmt: skip
             seen += 1
+            taken.append({part: str(candidate[part]) for part in PARTS})
             tell()
             if copy is not None:
                 job.log(f"{audience.name_en} {seen} of {asked}: {copy.shown('headline')}")
 
     tell()
-    writer(
-        [brief],
-        values=[queries.facts_of(campaign, brief)],
-        per_brief=asked,
-        seed=job.arguments["seed"],
-        should_stop=job.should_stop,
-        on_batch=keep,
-    )
-    # A writer that was told to stop comes back with what it had: this audience is not done then.
-    job.check()
+    for count, briefs in shares(brief, desk.themes, asked):
+        desk.writer(
+            briefs,
+            values=[queries.facts_of(campaign, brief)] * len(briefs),
+            per_brief=count,
+            seed=job.arguments["seed"],
+            should_stop=job.should_stop,
+            on_batch=keep,
+            context=Context(
+                campaign=campaign.key,
+                winners=desk.winners,
+                taken=tuple(taken),
+                label=queries.label_of(campaign),
+                job_id=str(job.job.pk),
+            ),
+        )
+        # A writer that was told to stop comes back with what it had: this audience is not done then.
+        job.check()
+
+
+def shares(brief: Brief, themes: Sequence[str], asked: int) -> list[tuple[int, list[Brief]]]:
+    """How many copies for which briefs: `asked` dealt out over the themes, the first ones taking what is left over."""
+    if not themes:
+        return [(asked, [brief])]
+    themed = [replace(brief, theme=theme) for theme in themes[:asked]]
+    each, over = divmod(asked, len(themed))
+    dealt = [(each + 1, themed[:over]), (each, themed[over:])]
+    return [(count, briefs) for count, briefs in dealt if briefs]
+
+
+def _taken(campaign: Campaign, audience: Audience) -> list[dict[str, str]]:
+    """What the campaign has for its other audiences, so that no audience gets another's text."""
+    others = Copy.objects.filter(campaign=campaign).exclude(audience=audience).order_by("pk")
+    return [queries.written_parts(copy) for copy in others]
 
 
 def _summary(job: JobContext, campaign: Campaign, audiences: Sequence[Audience]) -> dict[str, Any]:

@@ -123,9 +123,8 @@ def _experiment(
 
 
 def _arm(campaign: Campaign, copy: Copy) -> experiments.ArmInput:
-    label = copy.shown("headline")
-    content = queries.arm_content(campaign, copy.filled, label=label, theme=copy.theme, copy_id=copy.pk)
-    return experiments.ArmInput(key=f"copy-{copy.pk}", name=label[:200], content=content)
+    content = queries.copy_content(campaign, copy)
+    return experiments.ArmInput(key=f"copy-{copy.pk}", name=copy.shown("headline")[:200], content=content)
 
 
 def _end_of(campaign: Campaign) -> datetime | None:

@@ -72,7 +72,7 @@ def edit_copy(copy: Copy, *, editor: User, parts: Mapping[str, str], reason: str
         version=copy.version + 1,
         parent=copy,
         **texts,
-        provenance={"source": "person", "edited_from": copy.pk},
+        provenance={"source": "person", "edited_from": copy.pk, "model_text": queries.is_ai_written(copy)},
         author=editor,
         requested_by=copy.requested_by,
     )

@@ -9,7 +9,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import facts
+from campaigns import facts, queries
 from campaigns.models import Audience, Campaign, Product
 from campaigns.models.copies import CopyStatus
 from campaigns.views.scores import shown_score
@@ -19,6 +19,7 @@ from experiments import queries as experiment_queries
 from experiments.lifecycle import Status
 from experiments.models import Analysis, Experiment
 from models_ml.brief import ATTRIBUTES
+from models_ml.labelling import AiLabel
 
 RUNNING_SHOWN = 6
 PAST = frozenset({CopyStatus.REJECTED, CopyStatus.EDITED})
@@ -125,13 +126,21 @@ def audience_groups(campaign: Campaign, audiences: Sequence[Audience], copies: I
     """The copy by audience: what can become an arm, and apart from it what was rejected or replaced."""
     language = page_language()
     by_audience: dict[int, list[Any]] = {audience.pk: [] for audience in audiences}
+    label = queries.label_of(campaign)
     for copy in copies:
+        copy.shown_parts = queries.shown_parts(copy, label)
+        copy.labelled_for = _asking(label) if queries.is_ai_written(copy) else ""
         copy.shown_findings = list(copy.findings.all())
         copy.shown_reviews = list(copy.reviews.all())
         copy.shown_score = shown_score(next(iter(getattr(copy, "production_scores", ())), None))
         copy.shown_provenance = provenance(copy.provenance)
         by_audience.setdefault(copy.audience_id, []).append(copy)
     return [_group(audience, by_audience[audience.pk], language) for audience in audiences]
+
+
+def _asking(label: AiLabel | None) -> str:
+    """Where a law asks that a text by a model says so, for the note beside the copy."""
+    return ", ".join(rule.jurisdiction for rule in label.rules) if label is not None else ""
 
 
 def _group(audience: Audience, copies: list[Any], language: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,9 +16,8 @@ from django.conf import settings
 from core import errors
 from models_ml import drafting, queries, services
 from models_ml.brief import Brief
-from models_ml.drafting import GenerationError, RawCandidate, Wishes
-from models_ml.examples import Winner, choose
-from models_ml.labelling import AiLabel
+from models_ml.drafting import Context, GenerationError, RawCandidate, Wishes
+from models_ml.examples import choose
 from models_ml.models import ModelVersion
 from models_ml.nn.artifacts import ModelFolderError
 from models_ml.providers.local import local_model
@@ -29,22 +27,6 @@ from models_ml.providers.protocol import Provider, ProviderError, Usage
 MOST_EXAMPLES = 3
 
 OnBatch = Callable[[Sequence[Mapping[str, Any]]], None]
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a campaign knows beside its briefs.
-
-    `campaign` names it, so that it is not shown its own winners. `winners` are past ones to choose examples from,
-    `taken` the parts of copies it has for OTHER audiences, `label` what its copies will carry, `job_id` whose costs
-    these are.
-    """
-
-    campaign: str = ""
-    winners: Sequence[Winner] = ()
-    taken: Sequence[Mapping[str, str]] = ()
-    label: AiLabel | None = None
-    job_id: str | None = None
 
 
 def generate_candidates(

@@ -10,6 +10,7 @@ from campaigns import services
 from campaigns.models import Audience, Brand, Campaign, Copy, Product
 from core.models import Job, User
 from models_ml.brief import Brief
+from models_ml.drafting import Context
 from tests import people
 
 CONTROL = {"headline": "Shop our bags", "body": "Find a bag for every day.", "call_to_action": "Shop now"}
@@ -80,6 +81,7 @@ class FakeWriter:
         self.stop_after = stop_after
         self.fail_after = fail_after
         self.calls: list[tuple[str, int]] = []
+        self.contexts: list[Context] = []
         self.given = 0
 
     def __call__(
@@ -91,11 +93,14 @@ class FakeWriter:
         seed: int,
         should_stop: Callable[[], bool],
         on_batch: Callable[[Sequence[Mapping[str, Any]]], None],
+        context: Context,
     ) -> list[dict[str, Any]]:
-        """The same texts for the same brief and seed."""
-        (brief,) = briefs
-        self.calls.append((brief.audience.key, seed))
-        texts = [candidate(brief, seed, number) for number in range(per_brief - self.fewer)]
+        """The same texts for the same briefs and seed."""
+        self.calls.append((briefs[0].audience.key, seed))
+        self.contexts.append(context)
+        counted = [(place, brief) for place, brief in enumerate(briefs) for _ in range(per_brief - self.fewer)]
+        first = len(context.taken) if briefs[0].theme else 0
+        texts = [candidate(brief, seed, first + number, place) for number, (place, brief) in enumerate(counted)]
         for start in range(0, len(texts), 2):
             if should_stop() or self.given == self.stop_after:
                 break
@@ -110,16 +115,16 @@ class FakeWriter:
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def candidate(brief: Brief, seed: int, number: int) -> dict[str, Any]:
+def candidate(brief: Brief, seed: int, number: int, place: int = 0) -> dict[str, Any]:
     """One text that follows the brief and passes every check."""
     word = f"{LETTERS[seed % 26]}{LETTERS[number % 26]}"
     return {
-        "brief_index": 0,
-        "theme": f"Idea {word}",
+        "brief_index": place,
+        "theme": brief.theme or f"Idea {word}",
         "headline": "{product}, {discount} off",
         "body": f"Made for the day, in the {word} way.",
         "call_to_action": "Take a look",
-        "provenance": {"model_id": "fake", "seed": seed, "draw": number},
+        "provenance": {"source": "model", "model_id": "fake", "seed": seed, "draw": number},
     }
 
 
@@ -131,11 +136,26 @@ def generated(created_by: User, *, per_audience: int = 2, writer: FakeWriter | N
     return Campaign.objects.get(pk=campaign.pk)
 
 
-def run(job: Job, writer: FakeWriter) -> Job:
+class FakeThemer:
+    """Finds the themes it was given; notes what it was asked."""
+
+    def __init__(self, *themes: str) -> None:
+        self.themes = themes
+        self.asked: list[tuple[list[str], int, int]] = []
+
+    def __call__(
+        self, briefs: Sequence[Brief], *, count: int, seed: int, should_stop: Callable[[], bool], job_id: str | None
+    ) -> list[dict[str, Any]]:
+        """At most `count` of them."""
+        self.asked.append(([brief.audience.key for brief in briefs], count, seed))
+        return [{"text": text, "support": 1, "audiences": [], "provenance": {}} for text in self.themes[:count]]
+
+
+def run(job: Job, writer: FakeWriter, themer: FakeThemer | None = None) -> Job:
     """What the task does, with a fake for the model."""
     from core.jobs import run_job
 
-    run_job(str(job.pk), lambda context: services.write_copy(context, writer=writer))
+    run_job(str(job.pk), lambda context: services.write_copy(context, writer=writer, themer=themer))
     services.settle_campaign(Campaign.objects.get(pk=job.arguments["campaign"]))
     return Job.objects.get(pk=job.pk)
 

@@ -10,6 +10,7 @@ from core.roles import Role
 from experiments.models import Analysis, Arm, ArmMoments, Experiment
 from experiments.stats.moments import Moments
 from models_ml.brief import Brief, Candidate, parse
+from models_ml.examples import Winner
 from tests import people
 from tests.campaigns import shop
 
@@ -61,7 +62,8 @@ def test_only_a_copy_that_surely_beat_the_control_is_an_example() -> None:
     experiment = finished(shop.launched())
     (winner,) = queries.past_winners()
     best = copies(experiment)[0]
-    assert winner["parts"] == {"theme": best.theme, **queries.written_parts(best)}
+    assert winner["copy"] == {"theme": best.theme, **queries.written_parts(best)}
+    assert Winner.from_json(winner).id == f"copy-{best.pk}"
     assert winner["lift"] == pytest.approx(0.5)
     assert winner["probability"] > 0.999
     assert Brief.from_json(winner["brief"]).audience.key == best.audience.key

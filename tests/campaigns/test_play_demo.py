@@ -29,6 +29,7 @@ from core.services import api_keys, jobs
 from experiments import services as experiment_services
 from experiments.models import Analysis, ArmMoments, Event, Experiment
 from models_ml.brief import Brief, required_slots
+from models_ml.drafting import Context
 
 PLAN = {"warm-hands": 60, "wool-blanket-zh": 24, "ferry-backpack": 0}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -54,6 +55,7 @@ class DemoWriter:
         seed: int,
         should_stop: Callable[[], bool],
         on_batch: Callable[[Sequence[Mapping[str, Any]]], None],
+        context: Context,
     ) -> list[dict[str, Any]]:
         """The same texts for the same brief and seed."""
         (brief,) = briefs
