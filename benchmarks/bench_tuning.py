@@ -225,8 +225,8 @@ def told(case: Case, ours: Ours, found: list[tuple[Speeds, Speeds]]) -> float:
     print(
         f"{case.name}: {speeds[0]:,.0f} tokens/s against {speeds[1]:,.0f}: {statistics.median(ratios):.2f} times"
         f" ({min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} pairs; by processor time {processor:.2f})\n"
-        f"    rows {len(lengths)}, lengths {lengths.min()} to {lengths.max()}, mean {lengths.mean():.0f}; padding of the"
-        f" plain loop {padding_share(lengths):.0%}; loss on {trained:.0%} of tokens; ours:"
+        f"    rows {len(lengths)}, lengths {lengths.min()} to {lengths.max()}, mean {lengths.mean():.0f}; padding of"
+        f" the plain loop {padding_share(lengths):.0%}; loss on {trained:.0%} of tokens; ours:"
         f" {ours.run.batches.order.bins_a_step} bins of {ours.run.batches.order.capacity} a step",
         flush=True,
     )

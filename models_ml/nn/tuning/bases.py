@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import torch
 import transformers
 from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -90,7 +91,7 @@ def _from_hub(plan: TuningPlan) -> Base:
 def _download(plan: TuningPlan, *, local: bool) -> Path | None:
     try:
         return Path(snapshot_download(plan.base, revision=plan.revision, allow_patterns=_FILES, local_files_only=local))
-    except (LocalEntryNotFoundError, HfHubHTTPError):
+    except (OSError, HfHubHTTPError, httpx.HTTPError):  # not cached, not there, not allowed, or gone on the way
         return None
     except ValueError as error:  # not even the form of an id
         raise TuningError("base", f"{plan.base!r} is neither a folder nor a hub id: {error}") from error

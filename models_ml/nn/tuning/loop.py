@@ -109,7 +109,8 @@ class Loop(Trainer):
         figures = self.measured()
         named = {f"eval_{name}": value for name, value in figures.items()}
         self.log(named)
-        self._keep_best(figures)
+        if figures:
+            self._keep_best(figures)
         return named
 
     def measured(self) -> dict[str, float]:
@@ -125,6 +126,7 @@ class Loop(Trainer):
             patience = self.run.plan.early_stopping_patience
             if patience and held.worse >= patience and step < self.run.steps:
                 held.stopped_early = self.control.should_training_stop = True
+                self.control.should_save = False  # a run killed now stops here again, from the checkpoint before
             return
         held.best_loss, held.best_step, held.worse, held.best = figures["loss"], step, 0, dict(figures)
         if self.is_world_process_zero():
