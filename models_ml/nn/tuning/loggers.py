@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Protocol, Self
 
-EVENTS = "events"
+EVENTS = ".events"  # after the name of the run's folder
 _QUEUE = 1000  # reports waiting for a server
 _PATIENCE = 10.0  # seconds that close() waits for each server
 
@@ -86,18 +86,20 @@ class MetricLoggers:
 
 
 def metric_loggers(out: Path, run_name: str, config: Mapping[str, Any], *, events: Path | None = None) -> MetricLoggers:
-    """Loggers for one run. TensorBoard events lie in `events`, else in out/events; never raises.
+    """Loggers for one run. TensorBoard events lie in `events`, else beside `out`, in "NAME.events"; never raises.
 
+    Beside and not within it, because `out` becomes a model folder, and a run is resumed only where nothing else lies.
     MLflow joins where MLFLOW_TRACKING_URI is set, W&B where WANDB_API_KEY is or WANDB_MODE is "offline", each if its
     package is installed (else a note). `config` is shown with the run: the plan, as plain values.
     """
     notes: list[str] = []
-    sinks: list[_Sink] = [_TensorBoard(events or out / EVENTS, run_name, config)]
+    place = events or out.with_name(out.name + EVENTS)
+    sinks: list[_Sink] = [_TensorBoard(place, run_name, config)]
     if os.environ.get("MLFLOW_TRACKING_URI"):
         _join(sinks, notes, "MLflow", "mlflow", lambda package: _MLflow(package, run_name, config))
     mode = os.environ.get("WANDB_MODE", "").lower()
     if mode != "disabled" and (os.environ.get("WANDB_API_KEY") or mode == "offline"):
-        _join(sinks, notes, "W&B", "wandb", lambda package: _Wandb(package, run_name, config, out))
+        _join(sinks, notes, "W&B", "wandb", lambda package: _Wandb(package, run_name, config, place))
     return MetricLoggers(sinks, notes)
 
 
@@ -162,16 +164,16 @@ class _MLflow:
 class _Wandb:
     name = "W&B"
 
-    def __init__(self, package: Any, run_name: str, config: Mapping[str, Any], out: Path) -> None:
-        self.package, self.run_name, self.config, self.out = package, run_name, config, out
+    def __init__(self, package: Any, run_name: str, config: Mapping[str, Any], folder: Path) -> None:
+        self.package, self.run_name, self.config, self.folder = package, run_name, config, folder
         self._run: Any = None
 
     def write(self, step: int, values: Values) -> None:
         if self._run is None:
-            self.out.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             project = os.environ.get("WANDB_PROJECT", "copylift")
             self._run = self.package.init(
-                project=project, name=self.run_name, config=dict(self.config), dir=str(self.out)
+                project=project, name=self.run_name, config=dict(self.config), dir=str(self.folder)
             )
         self._run.log({tag(name): float(value) for name, value in values.items()}, step=step)
 

@@ -235,9 +235,10 @@ def _worker(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     ("kind", "error", "sentence"),
     [
         ("dying", TrainingFailed, "process 1 of 1 was ended by SIGKILL"),
-        pytest.param("refusing", TuningError, "dataset: there is no folder rows", marks=pytest.mark.slow),
+        ("refusing", TuningError, "dataset: there is no folder rows"),
     ],
 )
+@pytest.mark.slow
 def test_an_error_of_a_process_arrives_as_it_is(
     kind: str, error: type[Exception], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +290,7 @@ def test_what_explains_best_is_said(lines: list[str], code: int, error: type[Exc
         heard.conclude(code, 2)
 
 
+@pytest.mark.slow
 def test_the_wish_to_stop_reaches_the_first_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan_file, started = _file(TuningPlan("base", "rows"), tmp_path), time.monotonic()
     with pytest.raises(Cancelled, match="stopped at step 3"):

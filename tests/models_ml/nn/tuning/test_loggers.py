@@ -91,17 +91,17 @@ def _scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_events_can_be_read_back(tmp_path: Path) -> None:
-    with metric_loggers(tmp_path, "run 1", {"rank": 8, "base": "starter", "中": "文"}) as log:
+    with metric_loggers(tmp_path / "out", "run 1", {"rank": 8, "base": "starter", "中": "文"}) as log:
         log(1, {"loss": 2.5, "learning_rate": 0.001})
         log(2, {"loss": 2.25, "eval_loss": 2.0})
         assert log.names == ("TensorBoard",)
     assert log.notes == ()
-    assert _scalars(tmp_path / "events") == {
+    assert _scalars(tmp_path / "out.events") == {
         "train/loss": [(1, 2.5), (2, 2.25)],
         "train/learning_rate": [(1, 0.001)],
         "eval/loss": [(2, 2.0)],
     }
-    read = EventAccumulator(str(tmp_path / "events"))
+    read = EventAccumulator(str(tmp_path / "out.events"))
     read.Reload()
     [event] = read.Tensors("plan/text_summary")
     text = event.tensor_proto.string_val[0].decode()
@@ -122,20 +122,20 @@ def test_events_can_lie_elsewhere_and_are_on_disk_before_the_end(tmp_path: Path)
 
 
 def test_a_resumed_run_replaces_the_steps_it_does_again(tmp_path: Path) -> None:
-    with metric_loggers(tmp_path, "run", {}) as log:
+    with metric_loggers(tmp_path / "out", "run", {}) as log:
         for step in (1, 2, 3):
             log(step, {"loss": float(step)})
     time.sleep(1.1)  # event files are told apart, and ordered, by the second they were opened in
-    with metric_loggers(tmp_path, "run", {}) as log:
+    with metric_loggers(tmp_path / "out", "run", {}) as log:
         for step in (3, 4):
             log(step, {"loss": 10.0 * step})
-    assert _scalars(tmp_path / "events") == {"train/loss": [(1, 1.0), (2, 2.0), (3, 30.0), (4, 40.0)]}
+    assert _scalars(tmp_path / "out.events") == {"train/loss": [(1, 1.0), (2, 2.0), (3, 30.0), (4, 40.0)]}
 
 
 def test_mlflow_gets_parameters_and_figures_in_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeMLflow()
     _with(monkeypatch, fake, MLFLOW_TRACKING_URI="http://localhost:9")
-    with metric_loggers(tmp_path, "run 1", {"rank": 8, "modules": ["a"] * 400}) as log:
+    with metric_loggers(tmp_path / "out", "run 1", {"rank": 8, "modules": ["a"] * 400}) as log:
         log(1, {"loss": 2.5})
         log(2, {"eval_loss": 2.0})
         assert log.names == ("TensorBoard", "MLflow")
@@ -155,7 +155,7 @@ def test_a_run_that_failed_is_marked_so(tmp_path: Path, monkeypatch: pytest.Monk
     _with(monkeypatch, fake, MLFLOW_TRACKING_URI="http://localhost:9")
     _with(monkeypatch, other, WANDB_MODE="offline")
     with pytest.raises(RuntimeError, match="no memory"):
-        _run_out_of_memory(tmp_path)
+        _run_out_of_memory(tmp_path / "out")
     assert fake.calls[-1] == ("end_run", "FAILED")
     assert other.exit_code == 1
 
@@ -170,9 +170,14 @@ def _run_out_of_memory(folder: Path) -> None:
 def test_wandb_gets_figures(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeWandb()
     _with(monkeypatch, fake, **environment)
-    with metric_loggers(tmp_path, "run 1", {"rank": 8}) as log:
+    with metric_loggers(tmp_path / "out", "run 1", {"rank": 8}) as log:
         log(1, {"loss": 2.5})
-    assert fake.started == {"project": "copylift", "name": "run 1", "config": {"rank": 8}, "dir": str(tmp_path)}
+    assert fake.started == {
+        "project": "copylift",
+        "name": "run 1",
+        "config": {"rank": 8},
+        "dir": str(tmp_path / "out.events"),
+    }
     assert (fake.logged, fake.exit_code) == ([(1, {"train/loss": 2.5})], 0)
 
 
@@ -183,7 +188,7 @@ def test_nobody_is_asked_without_the_environment(
     fake, other = FakeMLflow(), FakeWandb()
     _with(monkeypatch, fake)
     _with(monkeypatch, other, **environment)
-    with metric_loggers(tmp_path, "run", {}) as log:
+    with metric_loggers(tmp_path / "out", "run", {}) as log:
         log(1, {"loss": 2.5})
         assert log.names == ("TensorBoard",)
     assert (fake.calls, other.logged, log.notes) == ([], [], ())
@@ -193,13 +198,13 @@ def test_a_missing_package_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("importlib.import_module", _missing)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:9")
     monkeypatch.setenv("WANDB_MODE", "offline")
-    with metric_loggers(tmp_path, "run", {}) as log:
+    with metric_loggers(tmp_path / "out", "run", {}) as log:
         log(1, {"loss": 2.5})
     assert log.notes == (
         "MLflow is named in the environment but not used: the package mlflow is not installed.",
         "W&B is named in the environment but not used: the package wandb is not installed.",
     )
-    assert _scalars(tmp_path / "events") == {"train/loss": [(1, 2.5)]}
+    assert _scalars(tmp_path / "out.events") == {"train/loss": [(1, 2.5)]}
 
 
 def _missing(name: str) -> ModuleType:
@@ -212,17 +217,17 @@ def test_a_failing_server_is_left_out_and_training_goes_on(
 ) -> None:
     fake = FakeMLflow(fails)
     _with(monkeypatch, fake, MLFLOW_TRACKING_URI="http://localhost:9")
-    with metric_loggers(tmp_path, "run", {}) as log:
+    with metric_loggers(tmp_path / "out", "run", {}) as log:
         for step in range(1, 6):
             log(step, {"loss": float(step)})
             time.sleep(0.01)
     assert log.notes == (f"MLflow stopped logging: {fails}: server away. The training goes on without it.",)
-    assert [step for step, _ in _scalars(tmp_path / "events")["train/loss"]] == [1, 2, 3, 4, 5]
+    assert [step for step, _ in _scalars(tmp_path / "out.events")["train/loss"]] == [1, 2, 3, 4, 5]
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    (tmp_path / "events").write_text("a file stands here")
-    with metric_loggers(tmp_path, "run", {}) as log:
+    (tmp_path / "out.events").write_text("a file stands here")
+    with metric_loggers(tmp_path / "out", "run", {}) as log:
         log(1, {"loss": 2.5})
         log(2, {"loss": 2.0})
         assert log.names == ()
@@ -236,7 +241,7 @@ def test_a_hanging_server_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.Mo
     _with(monkeypatch, fake, WANDB_MODE="offline")
     monkeypatch.setattr(loggers, "_PATIENCE", 0.2)
     monkeypatch.setattr(loggers, "_QUEUE", 3)
-    log = metric_loggers(tmp_path, "run", {})
+    log = metric_loggers(tmp_path / "out", "run", {})
     started = time.monotonic()
     for step in range(1, 4):
         log(step, {"loss": 1.0})
@@ -253,7 +258,7 @@ def test_a_full_queue_ends_the_logger(tmp_path: Path, monkeypatch: pytest.Monkey
     fake = FakeWandb(gate)
     _with(monkeypatch, fake, WANDB_MODE="offline")
     monkeypatch.setattr(loggers, "_QUEUE", 3)
-    log = metric_loggers(tmp_path, "run", {})
+    log = metric_loggers(tmp_path / "out", "run", {})
     log(1, {"loss": 1.0})
     assert fake.entered.wait(30)  # it holds the first report, and the queue is empty
     for step in range(2, 9):

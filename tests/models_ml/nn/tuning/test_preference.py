@@ -70,7 +70,13 @@ def _run(plan: TuningPlan, out: Path, data: Toy, **other: Any) -> TuningResult:
 
 
 @pytest.mark.parametrize(
-    ("objective", "method"), [("dpo", "lora"), ("dpo", "bottleneck"), ("kto", "lora"), ("kto", "full")]
+    ("objective", "method"),
+    [
+        ("dpo", "lora"),
+        ("kto", "full"),
+        pytest.param("dpo", "bottleneck", marks=pytest.mark.slow),
+        pytest.param("kto", "lora", marks=pytest.mark.slow),
+    ],
 )
 def test_held_out_pairs_are_told_apart_after_training(objective: str, method: str, base: Path, tmp_path: Path) -> None:
     rate = 2e-3 if method == "full" else 1e-2
@@ -157,7 +163,7 @@ def test_evidence_that_falls_to_nothing_has_no_influence(base: Path, tmp_path: P
         _close(tmp_path / "without", tmp_path / "full", 1e-4)
 
 
-@pytest.mark.parametrize("objective", ["dpo", "kto"])
+@pytest.mark.parametrize("objective", ["dpo", pytest.param("kto", marks=pytest.mark.slow)])
 def test_a_pair_of_no_weight_may_say_anything(objective: str, base: Path, tmp_path: Path) -> None:
     """Also one at a time: the step's own weights are no divisor, so a step of no evidence moves nothing anew."""
     plan = _plan(base, objective=objective, batch_size=1, max_steps=6)
