@@ -1,7 +1,6 @@
 """Scores copy: P(one beats another), calibrated, learned from past experiments, with its own measured hit rate.
 
 `train` makes a `Scorer` from `Arm`s; `Scorer.load` reads one that was saved; `explain` says which words moved a score.
-Importing this package imports no torch; an encoder does, when it is loaded.
 """
 
 from models_ml.nn.scoring.evidence import Arm, Pair, ScorerError, broken_tests, pairs

@@ -6,6 +6,8 @@ with a prior that pulls it to nought: with few pairs every probability stays nea
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
@@ -17,7 +19,9 @@ Numbers = NDArray[np.float64]
 
 
 def log_loss(logits: Numbers, won: Numbers, weight: Numbers | None = None) -> float:
-    """Mean of -log P(what happened), in nats, weighted where weights are given. 0.6931 is a coin."""
+    """Mean of -log P(what happened), in nats, weighted where weights are given. 0.6931 is a coin, and no cases."""
+    if len(logits) == 0:
+        return math.log(2)
     losses = np.logaddexp(0, -logits) * won + np.logaddexp(0, logits) * (1 - won)
     return float(np.average(losses, weights=weight))
 

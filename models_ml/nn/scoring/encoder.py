@@ -2,8 +2,7 @@
 
 What is peculiar: the vector is the mean over tokens of several middle layers, not of the last. A sentence encoder's
 last layer is trained to forget how a thing is said; what moves clicks is just that, and it is still there in the
-middle (docs/scorer.md has the figures; Jawahar et al., ACL 2019, on what the layers of BERT hold). Torch is imported
-when an encoder is loaded, not before.
+middle (docs/scorer.md has the figures; Jawahar et al., ACL 2019, on what the layers of BERT hold).
 """
 
 from __future__ import annotations
@@ -14,7 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
+from huggingface_hub import snapshot_download
 from numpy.typing import NDArray
+from transformers import AutoModel, AutoTokenizer
 
 from models_ml.nn.artifacts import ModelFolderError, file_hashes, model_hash
 from models_ml.nn.scoring.evidence import ScorerError
@@ -76,8 +78,6 @@ class TransformerEncoder:
 
     def pooled(self, mask: Any, **inputs: Any) -> Any:
         """The vectors as a tensor that gradients pass through, [batch, width], from `input_ids` or `inputs_embeds`."""
-        import torch
-
         states = self.model(attention_mask=mask, output_hidden_states=True, **inputs).hidden_states
         weight = mask.unsqueeze(-1).to(states[0].dtype)
         means = [(states[layer] * weight).sum(1) / weight.sum(1) for layer in self.layers]
@@ -85,8 +85,6 @@ class TransformerEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of texts, [texts, width]; batches hold texts of like length."""
-        import torch
-
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         rows = np.empty((len(texts), self.width), dtype=np.float32)
         for start in range(0, len(order), _BATCH):
@@ -108,17 +106,13 @@ def _folder(location: str) -> Path:
 
 def _snapshot(location: str) -> Path:
     """The local copy of a hub id; nothing is fetched."""
-    from huggingface_hub import snapshot_download
-
     try:
         return Path(snapshot_download(location, local_files_only=True))
-    except Exception as error:
+    except (OSError, ValueError) as error:
         raise ScorerError("base", f"there is no folder and no local copy of an encoder named {location!r}") from error
 
 
 def _load(folder: Path, location: str) -> tuple[Any, Any]:
-    from transformers import AutoModel, AutoTokenizer
-
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         model = AutoModel.from_pretrained(str(folder), local_files_only=True, use_safetensors=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from models_ml.nn.scoring.encoder import TransformerEncoder
 from models_ml.nn.scoring.evidence import ScorerError
@@ -79,8 +80,6 @@ def gradients(scorer: Scorer, text: str, *, steps: int = _STEPS) -> tuple[list[W
 
 def _integrate(scorer: Scorer, encoder: TransformerEncoder, batch: Any, steps: int) -> tuple[list[float], float]:
     """Effect of each token by the midpoint rule, and the exact difference from the baseline."""
-    import torch
-
     mask = batch["attention_mask"]
     embed = encoder.model.get_input_embeddings()
     with torch.no_grad():
@@ -97,16 +96,13 @@ def _integrate(scorer: Scorer, encoder: TransformerEncoder, batch: Any, steps: i
 
 
 def _baseline(encoder: TransformerEncoder, ids: Any) -> Any:
-    import torch
-
-    special = torch.tensor([token in encoder.tokenizer.all_special_ids for token in ids[0].tolist()])
+    kept = set(encoder.tokenizer.all_special_ids) - {encoder.tokenizer.unk_token_id}
+    special = torch.tensor([token in kept for token in ids[0].tolist()])
     return torch.where(special, ids, torch.full_like(ids, int(encoder.tokenizer.pad_token_id)))
 
 
 def _encoder_part(scorer: Scorer, pooled: Any) -> Any:
     """The encoder's share of the utility as a tensor, [batch], in step with `Scorer.part`."""
-    import torch
-
     prepared = scorer.preparation
     rows = (pooled - torch.from_numpy(prepared.encoder_centre)) * torch.from_numpy(prepared.encoder_scale)
     landmarks = torch.from_numpy(np.ascontiguousarray(scorer.landmarks[ENCODER]))

@@ -19,6 +19,7 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import HashingVectorizer
 
 BUCKETS = 2**15  # for words and for characters each
+_PIECE = r"(?u)\b\w+\b|[?!:…]"  # signs that change how a headline reads count as words
 _WORD = re.compile(r"[a-z]+(?:['’][a-z]+)*|\d+")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _SENTENCE = re.compile(r"[^.!?。！？…]+[.!?。！？…]*")
@@ -120,7 +121,7 @@ def handmade_names() -> list[str]:
 def _hashers() -> tuple[Any, ...]:
     settings: dict[str, Any] = {"n_features": BUCKETS, "alternate_sign": False, "norm": None, "lowercase": True}
     return (
-        HashingVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b|[?!:…]", **settings),
+        HashingVectorizer(ngram_range=(1, 2), token_pattern=_PIECE, **settings),
         HashingVectorizer(analyzer="char_wb", ngram_range=(2, 5), **settings),
     )
 

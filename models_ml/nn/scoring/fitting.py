@@ -8,7 +8,7 @@ inverse alone, without a second fit (ibid., eq. 5.12, for blocks): for the rows 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,11 @@ from models_ml.nn.scoring.evidence import pairs
 from models_ml.nn.scoring.kernels import ENCODER, HANDMADE, NGRAMS, Features, Floats, kernel
 from models_ml.nn.scoring.whitening import Evidence
 
-# The scales that are tried, the first of each is the start. Chosen among by left-out log-loss on the training tests.
-WITH_ENCODER = {ENCODER: (0.03, 0.015, 0.06), HANDMADE: (0.01, 0.0, 0.03), NGRAMS: (0.005, 0.0, 0.02)}
-TEXT_ONLY = {HANDMADE: (0.01, 0.003, 0.03), NGRAMS: (0.01, 0.003, 0.03)}
+# Prior variances of the views' shares of a utility. Their ratios were chosen on the tests that no figure is measured
+# on (see DOUBT); the strengths multiply them and are tried on the training tests: the least left-out loss wins.
+WITH_ENCODER = {ENCODER: 0.03, HANDMADE: 0.01, NGRAMS: 0.005}
+TEXT_ONLY = {HANDMADE: 0.005, NGRAMS: 0.02}
+STRENGTHS = (1.0, 0.5, 2.0)
 
 
 @dataclass(frozen=True)
@@ -84,25 +86,20 @@ def _symmetric_product(lower: Floats, vector: NDArray[np.float64]) -> NDArray[np
     return np.asarray(blas.ssymv(1.0, lower, vector.astype(np.float32), lower=1), dtype=float)
 
 
-def fit(evidence: Evidence, features: Features, choices: Mapping[str, tuple[float, ...]]) -> Fit:
-    """Choose the scales one view after the other by left-out log-loss, and fit with the best."""
-    kernels = {view: whitened(evidence, features, view) for view in choices}
+def fit(evidence: Evidence, features: Features, scales: Mapping[str, float]) -> Fit:
+    """Fit with each strength and keep the one with the least left-out log-loss."""
     judged = contests(evidence)
-    best = _attempt(evidence, kernels, judged, {view: tried[0] for view, tried in choices.items()})
-    for view, tried in choices.items():
-        for scale in tried[1:]:
-            attempt = _attempt(evidence, kernels, judged, {**best.scales, view: scale})
-            best = min(best, attempt, key=lambda one: one.loss)
-    return best
-
-
-def _attempt(evidence: Evidence, kernels: Mapping[str, Floats], judged: Contests, scales: dict[str, float]) -> Fit:
-    total = np.zeros((len(evidence.arms), len(evidence.arms)), dtype=np.float32, order="F")
+    base = np.zeros((len(evidence.arms), len(evidence.arms)), dtype=np.float32, order="F")
     for view, scale in scales.items():
-        if scale > 0:
-            total += np.float32(scale) * kernels[view]
+        base += np.float32(scale) * whitened(evidence, features, view)
+    attempts = [_attempt(evidence, np.float32(strength) * base, judged) for strength in STRENGTHS]
+    best = min(range(len(attempts)), key=lambda place: attempts[place].loss)
+    return replace(attempts[best], scales={view: scale * STRENGTHS[best] for view, scale in scales.items()})
+
+
+def _attempt(evidence: Evidence, total: Floats, judged: Contests) -> Fit:
     dual, left_out = solve(evidence, total)
     gaps = left_out[judged.first] - left_out[judged.second]
     slope = fit_slope(gaps, judged.won)
     weights = np.asarray(evidence.whiten.T @ dual, dtype=float)
-    return Fit(scales, weights, slope, log_loss(slope * gaps, judged.won, judged.weight))
+    return Fit({}, weights, slope, log_loss(slope * gaps, judged.won, judged.weight))

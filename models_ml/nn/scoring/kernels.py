@@ -6,6 +6,7 @@ unrelated texts are 2 apart and one width of kernel (exp(-distance / 2)) suits e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,7 +65,7 @@ def _centre_and_scale(rows: Floats) -> tuple[Floats, Floats]:
         return np.zeros(0, np.float32), np.zeros(0, np.float32)
     centre, spread = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(spread > _LEAST_SPREAD, 1 / np.maximum(spread, _LEAST_SPREAD), 0.0)
-    size = np.sqrt(max(1, np.count_nonzero(scale)))
+    size = math.sqrt(max(1, int(np.count_nonzero(scale))))
     return centre.astype(np.float32), (scale / size).astype(np.float32)
 
 

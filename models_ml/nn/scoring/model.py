@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models_ml.nn.scoring import storage
 from models_ml.nn.scoring.calibration import probability
-from models_ml.nn.scoring.encoder import Encoder
+from models_ml.nn.scoring.encoder import Encoder, TransformerEncoder
 from models_ml.nn.scoring.evidence import ScorerError
 from models_ml.nn.scoring.kernels import ENCODER, HANDMADE, NGRAMS, Floats, Preparation, gaussian
 
@@ -33,9 +34,9 @@ def vectors(encoder: Encoder | None, texts: Sequence[str]) -> Floats:
 class Scorer:
     """A trained scorer. Make one with `training.train` or `Scorer.load`.
 
-    `landmarks` are the training texts' rows in the views with a Gaussian kernel, `weights` their dual weights, `buckets`
-    the weights of the hashed n-grams, whose kernel is linear. `measured` has the hit rates on tests it had not seen, each with an interval
-    (`training.summary`), to be shown beside every score; None where they were not measured.
+    `landmarks` are the training texts' rows in the views with a Gaussian kernel, `weights` their dual weights,
+    `buckets` the weights of the hashed n-grams, whose kernel is linear. `measured` has the hit rates on tests it had
+    not seen, each with an interval (`training.summary`), to be shown beside every score; None where not measured.
     """
 
     preparation: Preparation
@@ -86,9 +87,18 @@ class Scorer:
 
     def save(self, folder: Path) -> None:
         """Write the scorer as safetensors and JSON with hashes. Raises OSError where the disk refuses."""
-        from models_ml.nn.scoring.storage import save
-
-        save(self, folder)
+        encoder = self.encoder
+        named = None if encoder is None else {"location": encoder.location, "fingerprint": encoder.fingerprint}
+        views = {name: getattr(self.preparation, name) for name in storage.PREPARATION}
+        rows = {f"landmarks.{view}": rows for view, rows in self.landmarks.items()}
+        settings = {
+            "encoder": named,
+            "scales": dict(self.scales),
+            "slope": self.slope,
+            "measured": self.measured,
+        }
+        tensors = {**views, **rows, "weights": self.weights, "buckets": self.buckets}
+        storage.write(folder, storage.Stored(tensors, settings, self.record))
 
     @classmethod
     def load(cls, folder: Path, *, encoder: Encoder | None = None) -> Scorer:
@@ -96,6 +106,26 @@ class Scorer:
 
         `encoder` may be given where it is loaded already; it must be the one the scorer was trained with.
         """
-        from models_ml.nn.scoring.storage import load
+        stored = storage.read(folder)
+        tensors, settings = stored.tensors, stored.settings
+        return cls(
+            preparation=Preparation(**{name: tensors[name] for name in storage.PREPARATION}),
+            landmarks={view: tensors[f"landmarks.{view}"] for view in (ENCODER, HANDMADE)},
+            weights=tensors["weights"],
+            buckets=tensors["buckets"],
+            scales={str(view): float(scale) for view, scale in settings["scales"].items()},
+            slope=float(settings["slope"]),
+            encoder=_encoder(settings["encoder"], encoder),
+            measured=settings["measured"],
+            record=stored.record,
+        )
 
-        return load(folder, encoder=encoder)
+
+def _encoder(wanted: Mapping[str, str] | None, given: Encoder | None) -> Encoder | None:
+    """The encoder that a stored scorer names. Raises ScorerError with field `base` where it is another one."""
+    if wanted is None:
+        return None
+    encoder = given if given is not None else TransformerEncoder(wanted["location"])
+    if encoder.fingerprint != wanted["fingerprint"]:
+        raise ScorerError("base", f"the encoder at {encoder.location!r} is not the one the scorer was trained with")
+    return encoder

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,62 +18,40 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from models_ml.nn.artifacts import RECORD, ModelFolderError, file_hashes, read_record, verified_hash, write_json
-from models_ml.nn.scoring.encoder import Encoder, TransformerEncoder
 from models_ml.nn.scoring.evidence import ScorerError
 from models_ml.nn.scoring.features import BUCKETS, handmade_names
-from models_ml.nn.scoring.kernels import ENCODER, HANDMADE, Preparation
-from models_ml.nn.scoring.model import Scorer
+from models_ml.nn.scoring.kernels import ENCODER, HANDMADE
 
 KIND = "copylift scorer 1"
 WEIGHTS, SETTINGS = "scorer.safetensors", "scorer.json"
-_PREPARATION = ("encoder_centre", "encoder_scale", "handmade_centre", "handmade_scale", "idf")
+PREPARATION = ("encoder_centre", "encoder_scale", "handmade_centre", "handmade_scale", "idf")
 _FIELD = "folder"
 
 
-def save(scorer: Scorer, folder: Path) -> None:
-    """Write the scorer into `folder`; the record goes last, since it says that the folder is whole."""
+@dataclass(frozen=True)
+class Stored:
+    """What a scorer's folder holds."""
+
+    tensors: Mapping[str, NDArray[Any]]
+    settings: Mapping[str, Any]
+    record: Mapping[str, Any]
+
+
+def write(folder: Path, stored: Stored) -> None:
+    """Write into `folder`; the record goes last, since it says that the folder is whole. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(_tensors(scorer), str(folder / WEIGHTS))
-    write_json(folder / SETTINGS, _settings(scorer))
-    write_json(folder / RECORD, {"recipe": KIND, **scorer.record, "files": file_hashes(folder)})
+    save_file({name: np.ascontiguousarray(values) for name, values in stored.tensors.items()}, str(folder / WEIGHTS))
+    write_json(folder / SETTINGS, {"kind": KIND, "handmade": handmade_names(), **stored.settings})
+    write_json(folder / RECORD, {"recipe": KIND, **stored.record, "files": file_hashes(folder)})
 
 
-def _tensors(scorer: Scorer) -> dict[str, NDArray[Any]]:
-    views = {name: getattr(scorer.preparation, name) for name in _PREPARATION}
-    rows = {f"landmarks.{view}": rows for view, rows in scorer.landmarks.items()}
-    tensors = {**views, **rows, "weights": scorer.weights, "buckets": scorer.buckets}
-    return {name: np.ascontiguousarray(values) for name, values in tensors.items()}
-
-
-def _settings(scorer: Scorer) -> dict[str, Any]:
-    encoder = scorer.encoder
-    return {
-        "kind": KIND,
-        "encoder": None if encoder is None else {"location": encoder.location, "fingerprint": encoder.fingerprint},
-        "handmade": handmade_names(),
-        "scales": dict(scorer.scales),
-        "slope": scorer.slope,
-        "measured": scorer.measured,
-    }
-
-
-def load(folder: Path, *, encoder: Encoder | None = None) -> Scorer:
-    """The scorer in `folder`, after its hashes, kind, shapes and encoder are checked. Raises ScorerError."""
+def read(folder: Path) -> Stored:
+    """The content of `folder`, after its hashes, kind and shapes are checked. Raises ScorerError."""
     record = _checked_record(folder)
     settings = _read_settings(folder / SETTINGS)
     tensors = _read_tensors(folder / WEIGHTS)
     _check_shapes(tensors)
-    return Scorer(
-        preparation=Preparation(**{name: tensors[name] for name in _PREPARATION}),
-        landmarks={view: tensors[f"landmarks.{view}"] for view in (ENCODER, HANDMADE)},
-        weights=tensors["weights"],
-        buckets=tensors["buckets"],
-        scales={str(view): float(scale) for view, scale in settings["scales"].items()},
-        slope=float(settings["slope"]),
-        encoder=_encoder(settings["encoder"], encoder),
-        measured=settings["measured"],
-        record={name: value for name, value in record.items() if name not in ("files", "recipe")},
-    )
+    return Stored(tensors, settings, {name: value for name, value in record.items() if name not in ("files", "recipe")})
 
 
 def _checked_record(folder: Path) -> dict[str, Any]:
@@ -108,7 +87,7 @@ def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _check_shapes(tensors: Mapping[str, NDArray[Any]]) -> None:
-    wanted = {*_PREPARATION, "weights", "buckets", f"landmarks.{ENCODER}", f"landmarks.{HANDMADE}"}
+    wanted = {*PREPARATION, "weights", "buckets", f"landmarks.{ENCODER}", f"landmarks.{HANDMADE}"}
     if missing := wanted - set(tensors):
         raise ScorerError(_FIELD, f"the weights lack {', '.join(sorted(missing))}")
     texts, width = len(tensors["weights"]), len(tensors["encoder_scale"])
@@ -123,12 +102,3 @@ def _check_shapes(tensors: Mapping[str, NDArray[Any]]) -> None:
             raise ScorerError(_FIELD, f"{name} has the shape {tensors[name].shape}, not {shape}")
     if not all(np.isfinite(values).all() for values in tensors.values()):
         raise ScorerError(_FIELD, "the weights hold values that are no numbers")
-
-
-def _encoder(wanted: Mapping[str, str] | None, given: Encoder | None) -> Encoder | None:
-    if wanted is None:
-        return None
-    encoder = given if given is not None else TransformerEncoder(wanted["location"])
-    if encoder.fingerprint != wanted["fingerprint"]:
-        raise ScorerError("base", f"the encoder at {encoder.location!r} is not the one the scorer was trained with")
-    return encoder

@@ -7,8 +7,8 @@ training, choice included, in every fold. No test is ever on both sides.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -133,25 +133,26 @@ def cross_validate(
     encoder: Encoder | None,
     on_progress: OnProgress = silent,
     should_stop: ShouldStop = never,
+    blocks: Mapping[str, str] | None = None,
 ) -> list[Judged]:
     """What scorers trained on the other folds say of each fold's tests; empty where the plan has no folds.
 
-    `arms` may hold equal texts (merged for training, judged as they are).
+    `arms` may hold equal texts (merged for training, judged as they are). `blocks` names, by test, what must stay in
+    one fold beyond the test itself, e.g. the article that several tests were about.
     """
     cached = Cached(encoder) if encoder is not None else None
+    named = blocks or {}
+    place = {arm.test: fold_of(named.get(arm.test, arm.test), folds=plan.folds, seed=plan.seed) for arm in arms}
     judged = []
     for fold in range(plan.folds):
         _stop(should_stop)
         on_progress(0.9 * fold / plan.folds, "scorer", f"measuring on fold {fold + 1} of {plan.folds}", {})
-        inside = [arm for arm in arms if fold_of(arm.test, folds=plan.folds, seed=plan.seed) == fold]
-        outside = [arm for arm in arms if fold_of(arm.test, folds=plan.folds, seed=plan.seed) != fold]
+        inside = [arm for arm in arms if place[arm.test] == fold]
+        outside = [arm for arm in arms if place[arm.test] != fold]
         if inside and len(by_test(outside)) > 1:
-            judged.append(judged_by(_fitted(usable(outside, _relaxed(plan)), plan, cached, None), inside))
+            kept = usable(outside, replace(plan, fewest_tests=2))
+            judged.append(judged_by(_fitted(kept, plan, cached, None), inside))
     return judged
-
-
-def _relaxed(plan: ScorerPlan) -> ScorerPlan:
-    return ScorerPlan(**{**_fields(plan), "fewest_tests": 2})
 
 
 def _fields(plan: ScorerPlan) -> dict[str, Any]:
@@ -198,9 +199,7 @@ def joined(parts: Sequence[Judged]) -> Judged:
     """Judgements of several folds as one; tests are numbered on."""
     offsets = np.cumsum([0, *(part.tests for part in parts[:-1])])
     shifted = [
-        Judged(
-            part.test + offset, part.said, part.won, part.significant, part.group_test + offset, part.hit, part.chance
-        )
+        replace(part, test=part.test + offset, group_test=part.group_test + offset)
         for part, offset in zip(parts, offsets, strict=True)
     ]
     names = Judged.__dataclass_fields__

@@ -51,7 +51,7 @@ def weigh(arms: Sequence[Arm], *, weighted: bool = True) -> Evidence:
     levels = {test: _level(members) for test, members in tests.items()}
     centre = float(np.mean(list(levels.values())))
     between = max(_LEAST_BETWEEN, float(np.var(list(levels.values()))))
-    blocks = [np.linalg.cholesky(_covariance(members, between, weighted=weighted)) for members in tests.values()]
+    blocks = [_factor(members, between, weighted=weighted) for members in tests.values()]
     ends = np.cumsum([len(members) for members in tests.values()])
     spans = [(int(end) - len(block), int(end)) for end, block in zip(ends, blocks, strict=True)]
     places = {text: place for place, text in enumerate(dict.fromkeys(arm.text.strip() for arm in ordered))}
@@ -68,12 +68,13 @@ def _level(members: Sequence[Arm]) -> float:
     return float(np.log((clicks + 0.5) / (shown - clicks + 0.5)))
 
 
-def _covariance(members: Sequence[Arm], between: float, *, weighted: bool) -> NDArray[np.float64]:
+def _factor(members: Sequence[Arm], between: float, *, weighted: bool) -> NDArray[np.float64]:
     groups = np.array([arm.group for arm in members], dtype=object)
     noise = variances(members) if weighted else np.full(len(members), 0.05)
     doubt = DOUBT if weighted else 0.0
     same = (groups[:, None] == groups[None]).astype(float)
-    return np.asarray(np.diag(noise + doubt) + GROUP * same + between)
+    covariance = np.diag(noise + doubt) + GROUP * same + between
+    return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
 
 
 def _inverse_blocks(blocks: Sequence[NDArray[np.float64]], spans: Sequence[tuple[int, int]]) -> csr_matrix:
