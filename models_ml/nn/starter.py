@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -203,7 +202,7 @@ def _record(run: _Run, model: PreTrainedModel, stages: Mapping[Stage, dict[str, 
         "vocabulary": len(run.tokenizer),
         "stages": dict(stages),
         "seconds": round(sum(stage["seconds"] for stage in stages.values()), 1),
-        "cpu_seconds": round(time.process_time(), 1),
+        "cpu_seconds": round(sum(stage.get("cpu_seconds", 0.0) for stage in stages.values()), 1),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,

@@ -46,13 +46,17 @@ class StageSettings:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage did: steps, last mean loss, tokens read and trained on, seconds of this process."""
+    """What a stage did: steps, last mean loss, tokens read and trained on, seconds by the clock and of the processor.
+
+    Both of the process that ended the stage: what an interrupted one used before is not known.
+    """
 
     steps: int
     loss: float
     tokens: int
     trained_tokens: int
     seconds: float
+    cpu_seconds: float
     losses: list[tuple[int, float]] = field(default_factory=list)
 
 
@@ -104,7 +108,7 @@ def train_stage(
     if len(rows) < settings.batch_size:
         raise TrainingFailed(f"{settings.name}: {len(rows)} rows are fewer than one batch of {settings.batch_size}")
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    started = time.monotonic()
+    started, cpu_started = time.monotonic(), time.process_time()
     watch = _Watch(settings, on_progress, should_stop)
     trainer = Trainer(
         model=model,
@@ -126,6 +130,7 @@ def train_stage(
         tokens=rows.tokens,
         trained_tokens=rows.trained_tokens,
         seconds=time.monotonic() - started,
+        cpu_seconds=time.process_time() - cpu_started,
         losses=losses,
     )
 

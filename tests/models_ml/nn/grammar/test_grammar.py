@@ -224,4 +224,4 @@ def test_speak_takes_one_of_the_variants_and_fills_classes() -> None:
     assert {speak(phrase, Random(seed)) for seed in range(60)} == set(variants(phrase))
     assert set(variants(phrase)) == {f"{start} {{product}}{end}" for start in ("a", "b1", "b2") for end in (" c", "")}
     assert speak("<gain> here", Random(1), lambda name: name.upper()) == "GAIN here"
-    assert needs("[<gain>|{price}] <do>") == ({"gain", "do"}, {"price"})
+    assert needs("[<gain>|{price}] <do>") == (frozenset({"gain", "do"}), frozenset({"price"}))
