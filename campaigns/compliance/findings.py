@@ -13,6 +13,7 @@ from datetime import date
 from models_ml.brief import SLOT_PATTERN, fill
 from models_ml.channels import CHANNELS, PARTS
 from models_ml.fact_check import FactSpan, PricePoint
+from models_ml.labelling import AiLabel
 
 BLOCK, WARN, INFO = "block", "warn", "info"
 EXCERPT = 80
@@ -51,6 +52,7 @@ class CheckContext:
     """What a copy is held against: `facts` maps slots to shown text, `supported` are other texts with true figures.
 
     `today` gives "today only" its meaning, `price_history` proves earlier prices; without them both are findings.
+    `label` is what will be shown with a text by a model, which takes room.
     """
 
     channel: str
@@ -62,6 +64,7 @@ class CheckContext:
     offer_kind: str = "none"
     today: date | None = None
     price_history: tuple[PricePoint, ...] = ()
+    label: AiLabel | None = None
 
 
 def fill_leniently(text: str, facts: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from campaigns.compliance.findings import BLOCK, WARN, CheckContext, CopyParts, Finding, at, fact_spans, label
 from models_ml.brief import SLOT_PATTERN
 from models_ml.channels import CHANNELS, PARTS, violations
+from models_ml.labelling import labelled
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _UNITS = {
@@ -25,8 +26,8 @@ def missing_parts(parts: CopyParts, context: CheckContext) -> Iterator[Finding]:
 
 
 def too_long(parts: CopyParts, context: CheckContext) -> Iterator[Finding]:
-    """The shown text fits the channel."""
-    for over in violations(context.channel, parts.filled):
+    """The shown text fits the channel, with the AI label where it will carry one."""
+    for over in violations(context.channel, labelled(parts.filled, context.label)):
         unit = _UNITS[CHANNELS[context.channel].unit]
         text = f"{label(context.channel, over.part)}: {over.size} {unit}; the limit is {over.limit}."
         yield Finding("form.too_long", BLOCK, over.part, text, f"Shorten it by {over.size - over.limit}.")

@@ -110,8 +110,8 @@ def facts_of(campaign: Campaign, brief: briefs.Brief) -> dict[str, str]:
     return briefs.facts(brief, deadline=last_day)
 
 
-def check_context(campaign: Campaign, brief: briefs.Brief) -> CheckContext:
-    """What a copy of the campaign is checked against."""
+def check_context(campaign: Campaign, brief: briefs.Brief, *, ai_written: bool = False) -> CheckContext:
+    """What a copy of the campaign is checked against; one by a model with the label that it will carry."""
     product = lead_product(campaign)
     own = (product.name("en"), product.name("zh"), *_texts(product))
     return CheckContext(
@@ -124,6 +124,7 @@ def check_context(campaign: Campaign, brief: briefs.Brief) -> CheckContext:
         offer_kind=campaign.offer_kind,
         today=timezone.localdate(),
         price_history=price_history(product),
+        label=label_of(campaign) if ai_written else None,
     )
 
 

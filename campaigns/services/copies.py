@@ -98,7 +98,7 @@ def save_checked(copy: Copy) -> None:
     """Fill, hash and save a new copy with the findings of the checks."""
     written = queries.written_parts(copy)
     brief = queries.brief_of(copy.campaign, copy.audience)
-    context = queries.check_context(copy.campaign, brief)
+    context = queries.check_context(copy.campaign, brief, ai_written=queries.is_ai_written(copy))
     parts = compliance.CopyParts.of(written, context.facts)
     copy.filled = dict(parts.filled)
     copy.content_hash = content_hash(written)

@@ -109,7 +109,8 @@ def refill_copy(copy: Copy, *, actor: User) -> Copy:
 
 
 def _parts_and_context(copy: Copy) -> tuple[compliance.CopyParts, compliance.CheckContext]:
-    context = queries.check_context(copy.campaign, queries.brief_of(copy.campaign, copy.audience))
+    brief = queries.brief_of(copy.campaign, copy.audience)
+    context = queries.check_context(copy.campaign, brief, ai_written=queries.is_ai_written(copy))
     return compliance.CopyParts.of(queries.written_parts(copy), context.facts), context
 
 

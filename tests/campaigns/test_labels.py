@@ -9,6 +9,7 @@ from django.test import Client
 
 from campaigns import queries, services
 from campaigns.models import Brand, Campaign, Copy
+from core.roles import Role
 from experiments.models import Arm
 from tests import people
 from tests.campaigns import shop
@@ -83,3 +84,17 @@ def test_the_page_shows_the_text_with_its_label(client: Client) -> None:
     page = client.get(f"/campaigns/{campaign.key}/").content.decode()
     assert "in the ba way. AI-generated</p>" in page
     assert "Written by a model, and marked as such for CN, EU." in page
+
+
+def test_the_label_takes_room_in_the_channel() -> None:
+    alice = people.alice()
+    waiting = shop.waiting_copy(alice)
+    room = 120 - len(" AI-generated")
+    parts = {"theme": waiting.theme, **queries.written_parts(waiting)}
+    fits, over = "For your day. " + "a" * (room - 14), "For your day. " + "a" * (room - 13)
+    sell_in("CN")
+    for name, body, rules in (("Vera", fits, set()), ("Wim", over, {"form.too_long"})):
+        editor = people.member(name, Role.APPROVER)
+        copy = services.edit_copy(Copy.objects.get(pk=waiting.pk), editor=editor, parts={**parts, "body": body})
+        assert set(copy.findings.values_list("rule", flat=True)) & {"form.too_long"} == rules
+        waiting = copy
