@@ -87,7 +87,7 @@ _ALL = (
         "E-mail",
         "width",
         {"headline": 60, PREHEADER: 100, "body": 250, "call_to_action": 25},
-        {"headline": "Subject", PREHEADER: "Preheader", "body": "Preheader and opening", "call_to_action": "Button"},
+        {"headline": "Subject", PREHEADER: "Preheader", "body": "Opening and text", "call_to_action": "Button"},
     ),
     _width_channel("banner", "Web banner", (40, 70, 20), ("Headline", "Line below", "Button")),
     _width_channel("product_page", "Product page", (70, 400, 25), ("Headline", "Text", "Button")),

@@ -14,6 +14,7 @@ from core import errors
 from core.jobs import run_job
 from core.models import Job
 from models_ml.brief import Brief, Candidate, Offer, Product
+from models_ml.drafting import Context
 from models_ml.examples import Winner
 from models_ml.jobs import writing
 from models_ml.labelling import AiLabel
@@ -149,7 +150,7 @@ def test_a_campaigns_context_reaches_the_prompt_and_the_judging(settings: Any) -
     label = AiLabel("AI-generated", "body", {}, ())
     with playing([good()]) as stage:
         use(settings, stage)
-        context = writing.Context(campaign="mine", winners=winners, taken=taken, label=label)
+        context = Context(campaign="mine", winners=winners, taken=taken, label=label)
         (found,) = write(1, context=context)
     assert found["provenance"]["examples"] == ["w1"]  # never the campaign's own
     assert stage.asked[0].body["messages"][2] == {"role": "assistant", "content": winners[0].answer()}

@@ -97,7 +97,7 @@ def test_the_tiny_model_is_refused_in_bounds_with_reasons(tiny: LoadedModel) -> 
 
 
 def test_texts_do_not_depend_on_batches_or_neighbours(shipped: LoadedModel) -> None:
-    briefs = [sample(), sample("zh"), sample(channel="push", tone="playful")]
+    briefs = [sample(channel="push"), sample("zh", channel="sms"), sample(channel="push", tone="playful")]
     together = [item.text for item in generate(shipped, briefs, 2, 7)]
     assert together == [item.text for item in generate(shipped, briefs, 2, 7, batch_size=3)]
     alone = [item.text for brief in briefs for item in generate(shipped, [brief], 2, 7)]

@@ -55,10 +55,11 @@ def on(device: SmallDevice, loaded: LoadedModel) -> LoadedModel:
 def test_where_memory_runs_out_the_batch_is_halved_and_nothing_is_lost(shipped: LoadedModel) -> None:
     device = SmallDevice(shipped.model, 1, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
     used: list[Usage] = []
+    brief = sample(channel="push")
     found = draft(
-        LocalModel(on(device, shipped)), [sample()], 3, 4, wishes=Wishes(on_usage=used.append), pace=Pace.steady(3)
+        LocalModel(on(device, shipped)), [brief], 2, 4, wishes=Wishes(on_usage=used.append), pace=Pace.steady(2)
     )
-    assert [one.text for one in found] == [one.text for one in generate(shipped, [sample()], 3, 4)]
+    assert [one.text for one in found] == [one.text for one in generate(shipped, [brief], 2, 4)]
     assert set(device.rows) == {1}
     assert len(used) == len(device.rows) == max(one.provenance.draw for one in found) + 1
 

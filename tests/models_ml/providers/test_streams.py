@@ -8,7 +8,7 @@ import random
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models_ml.providers.retrying import Backoff, retry_after
@@ -32,6 +32,7 @@ shaped = st.dictionaries(
 )
 
 
+@settings(max_examples=50)
 @given(
     st.lists(st.text(max_size=40) | (json_values | shaped).map(lambda value: f"data: {json.dumps(value)}"), max_size=8)
 )
@@ -45,6 +46,7 @@ def test_whatever_comes_is_read_or_broken(lines: list[str]) -> None:
     assert answer.written >= 0
 
 
+@settings(max_examples=50)
 @given(json_values | shaped)
 def test_whatever_comes_whole_is_read_or_broken(value: object) -> None:
     answer = Answer()
