@@ -1,4 +1,4 @@
-"""What is learned, in words a marketer understands. Pure but for translation."""
+"""What is learned, in words a marketer understands: cards, plans, figures, checks and histories as lines of a page."""
 
 from models_ml.wording.cards import Line, card_lines, metric_lines
 from models_ml.wording.checks import GATE_WORDS, detail_lines

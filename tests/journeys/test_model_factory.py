@@ -122,7 +122,7 @@ def train(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
         assert 0 < float(page.locator("#panel progress").get_attribute("value") or 0) < 100
         seen.set()
     succeeded(job)
-    page.get_by_role("link", name="The version it made").wait_for(timeout=10_000)
+    page.get_by_role("link", name="The version it made").wait_for(timeout=30_000)
     run = TrainingRun.objects.get()
     assert (run.method, run.plan["objective"], run.metrics["steps"]) == ("lora", "causal", STEPS)
     assert TrainingPoint.objects.filter(run=run).count() == STEPS
@@ -174,7 +174,7 @@ def check(person: Person) -> None:
     job = job_of(queries.CHECK_TASK)
     tasks.check_model(str(job.pk))
     succeeded(job)
-    page.get_by_text("The gate lets it through").wait_for(timeout=10_000)
+    page.get_by_text("The gate lets it through").wait_for(timeout=30_000)
     assert page.locator("table.gate .badge.good").count() == 8
     page.get_by_role("button", name="Stage").click()
     page.get_by_text("Staged. It can be promoted now.").wait_for()
