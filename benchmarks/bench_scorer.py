@@ -43,9 +43,10 @@ def read_arms() -> tuple[list[Arm], dict[str, str]]:
         raise SystemExit(f"no data at {path}; set SHARED_DIR")
     table = pd.read_csv(path)
     table = table[~table["test_week"].between(*FAULTY)].reset_index(drop=True)
+    columns = ("clickability_test_id", "eyecatcher_id", "headline", "impressions", "clicks")
     arms = [
-        Arm(row.clickability_test_id, str(row.eyecatcher_id), row.headline, int(row.impressions), int(row.clicks))
-        for row in table.itertuples()
+        Arm(str(test), str(image), str(headline), int(shown), int(clicks))
+        for test, image, headline, shown, clicks in zip(*(table[name] for name in columns), strict=True)
     ]
     return arms, _articles(table)
 

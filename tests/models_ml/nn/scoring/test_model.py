@@ -133,9 +133,9 @@ def test_an_encoder_is_found_again_and_another_is_refused(bert_scorer: Scorer, t
     )
     assert _refusal(tmp_path / "scorer", encoder=BagEncoder()).field == "base"
     other = bert_folder(tmp_path / "other", seed=1)
-    rewrite_json(
-        tmp_path / "scorer" / SETTINGS, encoder={"location": str(other), "fingerprint": bert_scorer.encoder.fingerprint}
-    )  # type: ignore[union-attr]
+    assert bert_scorer.encoder is not None
+    moved = {"location": str(other), "fingerprint": bert_scorer.encoder.fingerprint}
+    rewrite_json(tmp_path / "scorer" / SETTINGS, encoder=moved)
     _resealed(tmp_path / "scorer")
     assert "is not the one the scorer was trained with" in _refusal(tmp_path / "scorer").message
 

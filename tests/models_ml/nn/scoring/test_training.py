@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from models_ml.nn.progress import Cancelled
 from models_ml.nn.scoring import Arm, Scorer, ScorerError, ScorerPlan, train
 from models_ml.nn.scoring import training as module
-from models_ml.nn.scoring.evaluation import figures
+from models_ml.nn.scoring.encoder import Encoder
+from models_ml.nn.scoring.evaluation import Judged, figures
 from models_ml.nn.scoring.training import cross_validate, fold_of, judged_by, usable
 from tests.models_ml.nn.scoring.world import BagEncoder, experiments, headline, truth
 
@@ -93,13 +95,18 @@ def test_no_test_is_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = {f"t{number}": f"article {number // 3}" for number in range(25)}
     trained: list[set[str]] = []
     judged: list[set[str]] = []
-    fitted, judging = module._fitted, module.judged_by
-    monkeypatch.setattr(
-        module, "_fitted", lambda kept, *rest: trained.append({a.test for a in kept}) or fitted(kept, *rest)
-    )
-    monkeypatch.setattr(
-        module, "judged_by", lambda scorer, held: judged.append({a.test for a in held}) or judging(scorer, held)
-    )
+    fitting, judging = module._fitted, module.judged_by
+
+    def fitted(kept: list[Arm], plan: ScorerPlan, encoder: Encoder | None, measured: dict[str, Any] | None) -> Scorer:
+        trained.append({arm.test for arm in kept})
+        return fitting(kept, plan, encoder, measured)
+
+    def judging_noted(scorer: Scorer, held: list[Arm]) -> Judged:
+        judged.append({arm.test for arm in held})
+        return judging(scorer, held)
+
+    monkeypatch.setattr(module, "_fitted", fitted)
+    monkeypatch.setattr(module, "judged_by", judging_noted)
     cross_validate(arms, ScorerPlan(base="text"), encoder=None, blocks=blocks)
     assert sorted(test for tests in judged for test in tests) == sorted(blocks)
     for inside, outside in zip(judged, trained, strict=True):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from transformers import BertConfig, BertModel, BertTokenizer
 
 from models_ml.nn.scoring import Arm
 
@@ -52,7 +52,7 @@ BASE = -3.0  # log-odds of a click, about 5 %
 
 def truth(text: str) -> float:
     """The true log-odds that the words add."""
-    return sum(EFFECTS[word] for word in text.lower().split())
+    return float(sum(EFFECTS[word] for word in text.lower().split()))
 
 
 def headline(rng: np.random.Generator) -> str:
@@ -103,11 +103,13 @@ def bert_folder(folder: Path, *, seed: int = 0) -> Path:
         *(f"##{letter}" for letter in letters),
     ]
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(str(folder))
-    shape = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 48}
+    BertTokenizer(vocab=str(folder / "vocab.txt")).save_pretrained(str(folder))
+    shape = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=3, num_attention_heads=2, intermediate_size=48
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = BertModel(BertConfig(vocab_size=len(vocabulary), **shape))
+        model = BertModel(shape)
     model.save_pretrained(str(folder))
     return folder
 
