@@ -20,7 +20,7 @@ Bin = tuple[int, ...]
 
 _WINDOW = 4096  # rows packed together: bins are full within a percent, and packing costs n log n of a window
 _STEPS_A_BUCKET = 40
-_LEAST_FILL = 0.95
+_LEAST_FILL = 0.9
 
 
 def best_fit(lengths: npt.NDArray[np.int64], rows: Sequence[int], *, capacity: int) -> list[Bin]:
@@ -47,7 +47,7 @@ def best_fit(lengths: npt.NDArray[np.int64], rows: Sequence[int], *, capacity: i
 
 
 def fitting_capacity(lengths: npt.NDArray[np.int64], *, most: int) -> int:
-    """Tokens a bin: `most`, halved as long as the rows still fill the bins to 95 %.
+    """Tokens a bin: `most`, halved as long as the rows still fill the bins to nine tenths.
 
     Attention under a block-diagonal mask costs the square of the bin, so that a bin far longer than its rows is waste.
     """

@@ -36,7 +36,7 @@ def test_a_row_longer_than_the_capacity_gets_a_bin_of_its_own() -> None:
 def test_bins_are_shortened_while_short_rows_still_fill_them() -> None:
     short = np.random.default_rng(0).integers(5, 60, 2000)
     assert fitting_capacity(short, most=512) == 64
-    assert fitting_capacity(np.full(500, 42), most=512) == 128  # three fill 98 % of 128, one 66 % of 64
+    assert fitting_capacity(np.full(500, 42), most=512) == 128  # three fill 98 % of 128, one but 66 % of 64
     assert fitting_capacity(np.array([300, 10, 10]), most=512) == 512
 
 
