@@ -1,6 +1,6 @@
 """Fine-tuning tokens/s against a plain transformers.Trainer loop: same model, same rows, same precision, one run.
 
-Run: `OMP_NUM_THREADS=1 python benchmarks/bench_tuning.py [--pairs 5] [--rows 480]`. The plain loop is what most write:
+Run: `OMP_NUM_THREADS=1 python benchmarks/bench_tuning.py [--pairs 5] [--rows 240]`. The plain loop is what most write:
 Trainer with its padding collator (to the longest of the batch), rows at random, the model's own loss, labels on the
 answer alone. Ours is `models_ml.nn.tuning`'s loop. Both make optimiser steps of about equally many tokens, train the
 same rows once, and are timed in turns; only real tokens count, never padding. The ratio is the median over the pairs;
@@ -244,7 +244,7 @@ def bins_of(ours: Ours) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--rows", type=int, default=480)
+    parser.add_argument("--rows", type=int, default=240)
     parser.add_argument("--fp32", action="store_true", help="single precision in both, also where bf16 is native")
     parser.add_argument(
         "--packing", action="store_true", help="pack on a CPU too, where rows of like length are quicker"
@@ -259,7 +259,7 @@ def main() -> None:
     print(f"{device}, {threads} thread(s), {'bf16 autocast' if bf16 else 'fp32'} in both; the starter's shape")
     with tempfile.TemporaryDirectory() as folder:
         large, grammar = str(large_vocabulary(Path(folder) / "large")), copies(options.rows)
-        texts = product_texts(options.rows)
+        texts = product_texts(options.rows // 2)
         cases = [
             Case("supervised, full, briefs and copies", str(SHIPPED), "supervised", "full", grammar),
             Case("supervised, lora, briefs and copies", str(SHIPPED), "supervised", "lora", grammar),
