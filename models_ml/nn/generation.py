@@ -79,27 +79,26 @@ class LocalModel:
         """All drafts at once. Raises TooLarge, before any of them, where the device has no memory for so many."""
         started = time.monotonic()
         prompts = [self._prompt(draw.brief, draw.examples) for draw in request.draws]
-        seeds = [draw.seed for draw in request.draws]
-        outputs: list[tuple[str, int]] | None = None
-        try:
-            outputs = continue_prompts(self.loaded, prompts, seeds, request.sampling, request.should_stop)
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise ProviderError(f"the model stopped: {_first_line(error)}") from error
-        if outputs is None:  # outside of the clause above, where the traceback would still hold the tensors
-            _free(self.loaded)
-            raise TooLarge(len(prompts))
+        outputs = self._outputs(request, prompts)
         each = (time.monotonic() - started) / max(1, len(prompts))
-        lengths = [len(prompt_ids(self.loaded, prompt)) for prompt in prompts]
-        drafts = [
-            Draft(place, text, Usage(self.name, self.loaded.id, length, tokens, each, key=f"{prompt.hash}/{seed}"))
-            for place, ((text, tokens), length, prompt, seed) in enumerate(
-                zip(outputs, lengths, prompts, seeds, strict=True)
-            )
-        ]
+        drafts = []
+        for place, (prompt, (text, tokens)) in enumerate(zip(prompts, outputs, strict=True)):
+            length, key = len(prompt_ids(self.loaded, prompt)), f"{prompt.hash}/{request.draws[place].seed}"
+            drafts.append(Draft(place, text, Usage(self.name, self.loaded.id, length, tokens, each, key=key)))
         for one in drafts:
             request.record(one.usage)
         yield drafts
+
+    def _outputs(self, request: WriteRequest, prompts: Sequence[Prompt]) -> list[tuple[str, int]]:
+        seeds = [draw.seed for draw in request.draws]
+        try:
+            return continue_prompts(self.loaded, prompts, seeds, request.sampling, request.should_stop)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise ProviderError(f"the model stopped: {_first_line(error)}") from error
+        # Outside of the clause above, where the traceback would still hold the tensors.
+        _free(self.loaded)
+        raise TooLarge(len(prompts))
 
     def _prompt(self, brief: Brief, examples: Sequence[Winner]) -> Prompt:
         key = (repr(brief), tuple(one.id for one in examples))
