@@ -90,10 +90,11 @@ def loss_of(objective: str) -> Any:
 
 
 def batch_count(objective: str, batch: Batch) -> float:
-    """What the summed loss of a batch is divided by, known before the model has run."""
-    if objective == "classify":
-        return float(len(batch["values"]))
-    return float(batch["values"].sum()) if objective == "score_pairs" else float(len(batch["targets"]))
+    """What the summed loss of a batch is divided by, known before the model has run.
+
+    Pairs are counted and not weighed: divided by its own weights, a step of weak pairs would pull with full force.
+    """
+    return float(len(batch["values"] if objective in ("classify", "score_pairs") else batch["targets"]))
 
 
 def orthogonal_penalty(model: nn.Module) -> torch.Tensor | None:
