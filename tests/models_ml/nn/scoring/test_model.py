@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from models_ml.nn.artifacts import RECORD, file_hashes
 from models_ml.nn.scoring import Scorer, ScorerError
-from models_ml.nn.scoring.encoder import TransformerEncoder, middle_layers
+from models_ml.nn.scoring.encoder import EMBEDDED, TransformerEncoder, embedded_folder, middle_layers
 from models_ml.nn.scoring.storage import SETTINGS, WEIGHTS
 from tests.models_ml.nn.scoring.world import WORDS, BagEncoder, bert_folder, rewrite_json
 
@@ -158,3 +158,20 @@ def test_a_folder_that_is_no_encoder_is_refused(tmp_path: Path, tiny_bert: Path)
 )
 def test_the_layers_read_are_the_middle_ones(count: int, layers: list[int]) -> None:
     assert middle_layers(count) == layers
+
+
+def test_the_embedded_encoder_reads_layers_two_to_five_whatever_stands_beside_a_text() -> None:
+    if embedded_folder() is None:
+        pytest.skip("the optional package with the embedded encoder is not installed (make encoder)")
+    encoder = TransformerEncoder(EMBEDDED)
+    assert (encoder.layers, encoder.width) == ([2, 3, 4, 5], 1536)
+    short, long = "Otters hum.", "Why do otters hum when nobody is there to listen to them?"
+    together, alone = encoder.encode([long, short]), encoder.encode([short])
+    assert together[1].tolist() == pytest.approx(alone[0].tolist(), abs=1e-4)
+
+
+def test_a_missing_embedded_encoder_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models_ml.nn.scoring.encoder._PACKAGE", "no_such_package_of_ours")
+    assert embedded_folder() is None
+    with pytest.raises(ScorerError, match="make encoder"):
+        TransformerEncoder(EMBEDDED)
