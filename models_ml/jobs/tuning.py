@@ -20,6 +20,7 @@ from models_ml.jobs.failures import reporter, sentences
 from models_ml.models import ModelVersion, TrainingRun
 from models_ml.nn.progress import OnProgress, ShouldStop
 from models_ml.nn.training import TrainingFailed
+from models_ml.nn.tuning.loggers import metric_loggers
 from models_ml.nn.tuning.plan import TuningPlan, TuningResult
 from models_ml.nn.tuning.watch import OnMetrics
 from models_ml.services.guards import sentence
@@ -60,14 +61,22 @@ def _train(job: JobContext, run: TrainingRun, tune: Tune) -> dict[str, Any]:
     _check_base(run.base_version)
     # Where this attempt began, so that the page can tell how long the rest will take.
     job.save_checkpoint({**job.checkpoint, "first_percent": job.job.percent})
-    result = tune(
-        opened(run),
-        out,
-        on_progress=reporter(job),
-        on_metrics=lambda step, values: keep_point(run, step, values),
-        should_stop=job.should_stop,
-        resume=out.is_dir(),
-    )
+    with metric_loggers(out, f"run-{run.pk}", run.plan) as log:
+
+        def keep(step: int, values: Mapping[str, float]) -> None:
+            keep_point(run, step, values)
+            log(step, values)
+
+        result = tune(
+            opened(run),
+            out,
+            on_progress=reporter(job),
+            on_metrics=keep,
+            should_stop=job.should_stop,
+            resume=out.is_dir(),
+        )
+    for note in log.notes:
+        job.log(note)
     job.check()
     metrics = {**result.to_json(), "files": dict(result.files)}
     job.save_checkpoint({"metrics": metrics})

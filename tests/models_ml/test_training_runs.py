@@ -269,3 +269,11 @@ def test_figures_that_are_no_numbers_are_kept_as_nothing() -> None:
 )
 def test_what_a_model_of_an_objective_can_be(objective: str, kind: Kind) -> None:
     assert kind_of(objective) is kind
+
+
+def test_the_figures_of_a_run_go_to_tensorboard_too() -> None:
+    run = factory.run()
+    work(run, FakeTuner())
+    events = list(folder_of(run).with_name(f"{folder_of(run).name}.events").glob("events.out.tfevents.*"))
+    assert len(events) == 1
+    assert events[0].stat().st_size > 0
