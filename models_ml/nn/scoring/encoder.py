@@ -18,7 +18,7 @@ from huggingface_hub import snapshot_download
 from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
-from models_ml.nn.artifacts import ModelFolderError, file_hashes, model_hash
+from models_ml.nn.artifacts import ModelFolderError, verified_hash
 from models_ml.nn.scoring.evidence import ScorerError
 
 EMBEDDED = "embedded"  # the base that means: the optional package
@@ -60,8 +60,8 @@ class TransformerEncoder:
         """Load by "embedded", folder or hub id (local copy only). Raises ScorerError with field `base`."""
         self.location = location
         folder = _folder(location)
+        self.fingerprint = _fingerprint(folder)
         self.tokenizer, self.model = _load(folder, location)
-        self.fingerprint = model_hash(file_hashes(folder))
         self.layers = middle_layers(int(self.model.config.num_hidden_layers))
         self.width = len(self.layers) * int(self.model.config.hidden_size)
 
@@ -112,11 +112,19 @@ def _snapshot(location: str) -> Path:
         raise ScorerError("base", f"there is no folder and no local copy of an encoder named {location!r}") from error
 
 
+def _fingerprint(folder: Path) -> str:
+    """The hash over the encoder's files; a folder with a record of its training must agree with it."""
+    try:
+        return verified_hash(folder)
+    except ModelFolderError as error:
+        raise ScorerError("base", str(error)) from error
+
+
 def _load(folder: Path, location: str) -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         model = AutoModel.from_pretrained(str(folder), local_files_only=True, use_safetensors=True)
-    except (OSError, ValueError, KeyError, ModelFolderError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise ScorerError("base", f"{location!r} is no encoder that can be loaded: {error}") from error
     if not tokenizer.is_fast:
         raise ScorerError("base", f"{location!r} has no fast tokenizer, which explanations need")

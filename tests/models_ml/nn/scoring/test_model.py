@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from models_ml.nn.artifacts import RECORD, file_hashes
+from models_ml.nn.artifacts import RECORD, file_hashes, write_json
 from models_ml.nn.scoring import Scorer, ScorerError
 from models_ml.nn.scoring.encoder import EMBEDDED, TransformerEncoder, embedded_folder, middle_layers
 from models_ml.nn.scoring.storage import SETTINGS, WEIGHTS
@@ -150,6 +150,14 @@ def test_a_folder_that_is_no_encoder_is_refused(tmp_path: Path, tiny_bert: Path)
     with pytest.raises(ScorerError) as refused:
         TransformerEncoder(str(without))
     assert refused.value.field == "base"
+
+
+def test_an_encoder_that_is_not_what_was_trained_is_refused(tmp_path: Path, tiny_bert: Path) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(tiny_bert, changed)
+    write_json(changed / RECORD, {"files": {**file_hashes(changed), "model.safetensors": "0" * 64}})
+    with pytest.raises(ScorerError, match="is not the file that was trained"):
+        TransformerEncoder(str(changed))
 
 
 @pytest.mark.parametrize(
