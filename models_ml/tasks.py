@@ -6,15 +6,19 @@ torch, and a dataset is built by a worker that has none either.
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 from celery import shared_task
 
+from core.errors import CopyliftError
 from core.jobs import run_job
 from core.queries import job_by_id
 from models_ml import queries
 from models_ml.models import DatasetVersion
 from models_ml.services.datasets import settle
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(name=queries.BUILD_TASK, ignore_result=True)
@@ -46,3 +50,17 @@ def check_model(job_id: str) -> None:
         run_job(job_id, partial(checking.check_model, measures=measuring.MEASURES))
     finally:
         measuring.forget_models()
+
+
+@shared_task(name=queries.WARM_UP_TASK, ignore_result=True)
+def warm_up() -> str:
+    """Load what writes, so that the first request does not wait for torch. Returns its name, or "" where it cannot."""
+    from models_ml.jobs import writing  # noqa: PLC0415
+
+    try:
+        provider, _version = writing.writer()
+    except CopyliftError:
+        # Whoever asks for copy is told the reason; here nobody asked.
+        logger.warning("what writes cannot be loaded yet", exc_info=True)
+        return ""
+    return provider.id

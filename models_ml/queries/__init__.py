@@ -17,12 +17,14 @@ from models_ml.queries.runs import curves_of, training_run, training_runs
 BUILD_TASK = "models_ml.build_dataset"
 TRAIN_TASK = "models_ml.train_model"
 CHECK_TASK = "models_ml.check_model"
+WARM_UP_TASK = "models_ml.warm_up"
 
 __all__ = [
     "BUILD_TASK",
     "CHECK_TASK",
     "STARTER",
     "TRAIN_TASK",
+    "WARM_UP_TASK",
     "absolute",
     "curves_of",
     "dataset_version",

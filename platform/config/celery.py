@@ -31,6 +31,7 @@ app.set_default()
 app.autodiscover_tasks(["core", "experiments", "models_ml", "campaigns"])
 
 SIGN_EVERY_SECONDS = 4
+GPU_QUEUE = "gpu"
 PR_SET_PDEATHSIG = 1
 STOPPING = threading.Event()
 
@@ -46,6 +47,9 @@ def die_with_parent(**_: Any) -> None:
 def begin_signs_of_life(sender: Any, **_: Any) -> None:
     """Begin once the worker takes work."""
     queues = [queue.name for queue in sender.app.amqp.queues.consume_from.values()]
+    if GPU_QUEUE in queues:
+        # To itself, in effect: the first to be free on that queue. A worker that missed it loads at its first job.
+        sender.app.send_task("models_ml.warm_up", queue=GPU_QUEUE, expires=120, retry=False)
     threading.Thread(target=give_signs, args=(queues,), name="sign-of-life", daemon=True).start()
 
 

@@ -222,3 +222,10 @@ def test_the_admin_shows_and_changes_nothing(client: Client, tmp_path: Path, nam
     client.force_login(people.dora())
     assert client.get(reverse(f"admin:models_ml_{name}_changelist")).status_code == 200
     assert client.get(reverse(f"admin:models_ml_{name}_add")).status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_writes_is_loaded_before_anybody_asks(settings: Any) -> None:
+    assert tasks.warm_up() == "starter"
+    settings.COPYLIFT_MODEL = "/there/is/none"
+    assert tasks.warm_up() == ""
