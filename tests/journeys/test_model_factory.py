@@ -37,7 +37,7 @@ PLAN = {
     "max_steps": STEPS,
     "batch_size": 4,
     "max_length": 96,
-    "learning_rate": 1e-3,
+    "learning_rate": 5e-4,
     "evaluate_every": 4,
     "save_every": 4,
 }
@@ -47,7 +47,7 @@ PLAN = {
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """One torch thread, and a check of few texts: its figures are rough, its way is the real one."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    sizes = measuring.Sizes(briefs=4, draws=3, safe_draws=1, rows=12)
+    sizes = measuring.Sizes(briefs=3, draws=6, safe_draws=1, rows=12)
     monkeypatch.setattr(measuring, "MEASURES", measuring.measures_of(sizes))
 
 
@@ -174,6 +174,8 @@ def check(person: Person) -> None:
     job = job_of(queries.CHECK_TASK)
     tasks.check_model(str(job.pk))
     succeeded(job)
+    assert job.result is not None
+    assert job.result["passes"], job.result["lines"]
     page.get_by_text("The gate lets it through").wait_for(timeout=30_000)
     assert page.locator("table.gate .badge.good").count() == 8
     page.get_by_role("button", name="Stage").click()
