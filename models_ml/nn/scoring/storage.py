@@ -41,6 +41,7 @@ def write(folder: Path, stored: Stored) -> None:
     """Write into `folder`; the record goes last, since it says that the folder is whole. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: np.ascontiguousarray(values) for name, values in stored.tensors.items()}, str(folder / WEIGHTS))
+    (folder / WEIGHTS).chmod(0o644)  # written private; other workers of the platform read it
     write_json(folder / SETTINGS, {"kind": KIND, "handmade": handmade_names(), **stored.settings})
     write_json(folder / RECORD, {"recipe": KIND, **stored.record, "files": file_hashes(folder)})
 
