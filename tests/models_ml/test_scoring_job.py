@@ -10,11 +10,16 @@ from typing import Any
 
 import pytest
 
+from campaigns import tasks as campaign_tasks
+from campaigns.models import CopyScore
 from core import errors
+from models_ml import gate, services, tasks
 from models_ml.jobs import scoring
 from models_ml.models import ModelVersion
 from models_ml.nn.progress import Cancelled, silent
 from models_ml.scores import PastText
+from tests import people
+from tests.campaigns import shop
 
 pytestmark = pytest.mark.django_db
 
@@ -98,3 +103,22 @@ def test_a_changed_file_is_refused() -> None:
     scoring._in_use.clear()
     with pytest.raises(errors.Unavailable, match="The scorer cannot be loaded"):
         scoring.text_scorer(version)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scorer_goes_through_the_gate_and_then_scores_open_copy() -> None:
+    version, dora, ana = trained(), people.dora(), people.ana()
+    job = services.request_check(version, actor=ana)
+    tasks.check_model(str(job.pk))
+    checked = ModelVersion.objects.get(pk=version.pk)
+    # Forty tests that are this clear leave it too cautious: the calibration line speaks, and a person overrules it.
+    assert [line.name for line in gate.failing(services.report_of(checked))] == ["calibration_error"]
+    reason = "Forty made-up tests: its caution is harmless here."
+    services.promote(services.stage(checked, actor=ana), actor=dora, reason=reason)
+
+    campaign = shop.generated(people.alice())
+    assert campaign_tasks.score_waiting_copy() == 4
+    assert campaign_tasks.score_waiting_copy() == 0
+    chances = CopyScore.objects.filter(copy__campaign=campaign, scorer=version).values_list("beats_control", flat=True)
+    assert all(0 < chance < 1 for chance in chances)
+    assert len(chances) == 4
