@@ -24,14 +24,15 @@ class Preset:
     learning_rate: float
     pretrain_steps: int
     tune_steps: int
+    polish_steps: int
 
 
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("tiny", 32, 2, 2, 1, 64, 768, 512, 8, 3e-3, 6, 6),
-        Preset("cpu", 256, 4, 8, 2, 640, 4096, 512, 16, 2e-3, 380, 4400),
-        Preset("gpu", 384, 8, 6, 2, 896, 6144, 512, 128, 1.5e-3, 3000, 20000),
+        Preset("tiny", 32, 2, 2, 1, 64, 768, 512, 8, 3e-3, 6, 6, 0),
+        Preset("cpu", 256, 4, 8, 2, 640, 4096, 512, 16, 2e-3, 380, 4400, 2600),
+        Preset("gpu", 384, 8, 6, 2, 896, 6144, 512, 128, 1.5e-3, 3000, 20000, 4000),
     )
 }
 

@@ -40,7 +40,7 @@ by the clock{load}.
 {stages}
 
 Made again by
-`python manage.py train_starter --preset {preset} --seed {seed} --steps {pretrain_steps},{tune_steps} --out DIR`.
+`python manage.py train_starter --preset {preset} --seed {seed} --steps {steps} --out DIR`.
 Steps decide the result, time does not; other processors or thread counts round differently.
 
 ## Data card
@@ -65,7 +65,7 @@ on {briefs} unseen briefs, half English, half Chinese, {draws} draws each at tem
 
 A figure "of single draws" judges each text as it came; generation draws again for those that fail. Slots that the brief
 does not offer are never drawn. The fact check sees the text with the brief's own facts in its slots. "Also in the
-training text" is the share of the bodies' n-grams and whole sentences that stands in any text of either stage: words in
+training text" is the share of the bodies' n-grams and whole sentences that stands in any text of the training: words in
 English, characters in Chinese, a slot as one item, within one body. Most shared sentences are short, as those that give
 a date or an offer are.
 """
@@ -93,7 +93,9 @@ def card(record: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         evaluation_seed=figures["seed"],
         temperature=Sampling().temperature,
         top_p=Sampling().top_p,
-        **plan,
+        preset=plan["preset"],
+        seed=plan["seed"],
+        steps=",".join(str(plan[f"{stage}_steps"]) for stage in record["stages"]),
     )
 
 

@@ -28,6 +28,7 @@ from models_ml.nn.overlap import KnownText
 from models_ml.nn.progress import never
 from models_ml.nn.prompting import prompt_of
 from models_ml.nn.sampling import Sampling
+from models_ml.nn.stages import SEED_SHIFT
 
 CHECKS = (
     "parses",
@@ -130,14 +131,15 @@ def _mean_similarity(draws: Sequence[Sequence[str]]) -> float:
 def recited(loaded: LoadedModel, folder: Path, *, briefs: int = 200, seed: int = 11) -> dict[str, dict[str, float]]:
     """By language, the share of 8-grams, 12-grams and sentences of generated bodies that the training text holds.
 
-    The training text of both stages is made again from the folder's record. Raises ModelFolderError without a record.
+    The training text of all stages is made again from the folder's record. Raises ModelFolderError without a record.
     """
     record = read_record(folder)
     if record is None:
         raise ModelFolderError(f"{folder} has no training record, so its training text is unknown")
     known = {language: KnownText(language) for language in ("en", "zh")}
-    for stage, shift in (("pretrain", 1), ("tune", 0)):
-        for item in examples(record["stages"][stage]["texts"], record["plan"]["seed"] + shift):
+    for stage, shift in SEED_SHIFT.items():
+        texts_read = record["stages"].get(stage, {}).get("texts", 0)
+        for item in examples(texts_read, record["plan"]["seed"] + shift):
             known[item.brief.language].add(item.answer)
     chosen = unseen_briefs(briefs, seed)
     texts = draw_texts(loaded, chosen, 1, seed)

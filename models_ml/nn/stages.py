@@ -1,8 +1,13 @@
-"""The two stages of the starter's recipe: their rows, their settings, and how long a step of each takes."""
+"""The stages of the starter's recipe: their rows, their settings, and how long a step of each takes.
+
+Pre-training reads copies alone, tuning learns to follow briefs, and polishing tunes once more, on other texts and at a
+lower rate that again falls to zero.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,8 +19,10 @@ from models_ml.nn.data import PadRight, Rows, answer_rows, in_order, packed_rows
 from models_ml.nn.grammar.corpus import dataset_hash, examples
 from models_ml.nn.training import StageSettings
 
-Stage = Literal["pretrain", "tune"]
-STAGES: tuple[Stage, Stage] = ("pretrain", "tune")
+Stage = Literal["pretrain", "tune", "polish"]
+STAGES: tuple[Stage, ...] = ("pretrain", "tune", "polish")
+SEED_SHIFT: Mapping[Stage, int] = {"pretrain": 1, "tune": 0, "polish": 2}  # no stage reads another's texts
+_RATES: Mapping[Stage, float] = {"pretrain": 1.0, "tune": 0.75, "polish": 0.4}
 PRETRAIN_SHARE = 0.25  # of a time budget
 
 _BLOCK = 256
@@ -36,22 +43,21 @@ def stage_data(stage: Stage, preset: Preset, tokenizer: PreTrainedTokenizerFast,
     """Rows for `steps` steps. Pre-training reads the copies alone, tuning the briefs and, with loss, the copies."""
     size = batch_size(stage, preset)
     if stage == "pretrain":
-        items = list(examples(steps * size * _TEXTS_A_BLOCK + 50, seed + 1))
+        items = list(examples(steps * size * _TEXTS_A_BLOCK + 50, seed + SEED_SHIFT[stage]))
         rows = packed_rows((item.answer for item in items), tokenizer, block=_BLOCK)[: steps * size]
         return StageData(Rows(rows), dataset_hash(items), len(items))
-    items = list(examples(steps * size, seed))
+    items = list(examples(steps * size, seed + SEED_SHIFT[stage]))
     rows = answer_rows([item.chat() for item in items], tokenizer, longest=preset.context)
     return StageData(in_order(rows, batch_size=size, seed=seed), dataset_hash(items), len(items))
 
 
 def stage_settings(stage: Stage, preset: Preset, *, steps: int, seed: int) -> StageSettings:
-    """How the stage trains. Tuning starts from warm weights, so a little lower."""
-    rate = preset.learning_rate * (1.0 if stage == "pretrain" else 0.75)
+    """How the stage trains. The later ones start from warm weights, so at lower rates."""
     return StageSettings(
         name=stage,
         steps=steps,
         batch_size=batch_size(stage, preset),
-        learning_rate=rate,
+        learning_rate=preset.learning_rate * _RATES[stage],
         seed=seed,
         save_every=max(2, min(400, steps // 5)),
         bf16=bf16_pays(),

@@ -1,4 +1,4 @@
-"""The recipe of the starter model: grammar, tokenizer, causal pre-training, supervised tuning, a folder to ship.
+"""The recipe of the starter model: grammar, tokenizer, pre-training, tuning, polishing, a folder to ship.
 
 Everything follows from preset, seed and step counts, which the folder's training.json records. A time budget is turned
 into step counts once, by timing a few steps, and written down before training starts: a resumed run keeps them.
@@ -27,7 +27,7 @@ from models_ml.nn.training import StageResult, train_stage
 
 RECIPE = 2  # raised whenever the same preset, seed and steps would give another model
 _TOKENIZER_EXAMPLES = 12_000
-_SHARE_OF_PROGRESS = {"pretrain": (0.02, PRETRAIN_SHARE), "tune": (0.02 + PRETRAIN_SHARE, 0.97 - PRETRAIN_SHARE)}
+_TOKENIZER_SHARE = 0.02  # of all progress
 
 
 class StarterError(Exception):
@@ -42,11 +42,19 @@ class Plan:
     seed: int
     pretrain_steps: int
     tune_steps: int
+    polish_steps: int = 0
     recipe: int = RECIPE
 
     def steps(self, stage: Stage) -> int:
-        """Steps of a stage."""
-        return self.pretrain_steps if stage == "pretrain" else self.tune_steps
+        """Steps of a stage; 0 leaves it out."""
+        return int(getattr(self, f"{stage}_steps"))
+
+    def span(self, stage: Stage) -> tuple[float, float]:
+        """Where in the progress of the whole a stage starts, and its share of it."""
+        each = [self.steps(one) for one in STAGES]
+        before, total = sum(each[: STAGES.index(stage)]), sum(each)
+        share = (0.99 - _TOKENIZER_SHARE) / total
+        return _TOKENIZER_SHARE + before * share, self.steps(stage) * share
 
 
 @dataclass(frozen=True)
@@ -68,12 +76,12 @@ def train_starter(
     preset: str = "cpu",
     seed: int = 1,
     minutes: float | None = None,
-    steps: tuple[int, int] | None = None,
+    steps: tuple[int, ...] | None = None,
     resume: bool = False,
     on_progress: OnProgress = silent,
     should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
-    """Train a starter model into `out` and return its record. About `minutes` long, or exactly `steps` of both stages.
+    """Train a starter model into `out` and return its record. About `minutes` long, or exactly `steps` of each stage.
 
     Raises StarterError (unknown preset, folder in use), Cancelled (a checkpoint is left; `resume` takes it up) and
     TrainingFailed.
@@ -86,7 +94,7 @@ def train_starter(
     plan = _plan(out / "work", preset, seed, tokenizer, minutes=minutes, steps=steps)
     run = _Run(plan, PRESETS[preset], out / "work", tokenizer, on_progress, should_stop, resume)
     model = build(run.preset, tokenizer, seed=seed)
-    stages = {stage: _run_stage(run, model, stage) for stage in STAGES}
+    stages = {stage: _run_stage(run, model, stage) for stage in STAGES if plan.steps(stage)}
     record = _record(run, model, stages)
     _save(out, model, tokenizer, record)
     on_progress(1.0, "saved", f"saved to {out}", {})
@@ -119,7 +127,7 @@ def _plan(
     tokenizer: PreTrainedTokenizerFast,
     *,
     minutes: float | None,
-    steps: tuple[int, int] | None,
+    steps: tuple[int, ...] | None,
 ) -> Plan:
     """The plan on disk, if there is one for this preset and seed; else a new one, written down."""
     path = work / "plan.json"
@@ -133,13 +141,14 @@ def _plan(
     return plan
 
 
-def _steps(preset: Preset, minutes: float | None, tokenizer: PreTrainedTokenizerFast) -> tuple[int, int]:
-    """Steps of both stages: the preset's own, or as many as fit into `minutes` here."""
+def _steps(preset: Preset, minutes: float | None, tokenizer: PreTrainedTokenizerFast) -> tuple[int, ...]:
+    """Steps of the stages: the preset's own, or as many as fit into `minutes` here, the last two in its ratio."""
     if minutes is None:
-        return preset.pretrain_steps, preset.tune_steps
+        return preset.pretrain_steps, preset.tune_steps, preset.polish_steps
     pretrain = minutes * 60 * PRETRAIN_SHARE / seconds_a_step("pretrain", preset, tokenizer)
     tune = minutes * 60 * (1 - PRETRAIN_SHARE) / seconds_a_step("tune", preset, tokenizer)
-    return max(2, int(pretrain)), max(2, int(tune))
+    polish = int(tune * preset.polish_steps / (preset.tune_steps + preset.polish_steps))
+    return max(2, int(pretrain)), max(2, int(tune) - polish), polish
 
 
 def _run_stage(run: _Run, model: PreTrainedModel, stage: Stage) -> dict[str, Any]:
@@ -150,6 +159,8 @@ def _run_stage(run: _Run, model: PreTrainedModel, stage: Stage) -> dict[str, Any
         model.load_state_dict(_load_weights(weights), strict=False)
         model.tie_weights()
         return dict(json.loads(done.read_text(encoding="utf-8")))
+    if stage == "polish":
+        _round_as_shipped(model)
     steps, seed = run.plan.steps(stage), run.plan.seed
     data = stage_data(stage, run.preset, run.tokenizer, steps=steps, seed=seed)
     steps = min(steps, len(data.rows) // stage_settings(stage, run.preset, steps=steps, seed=seed).batch_size)
@@ -159,7 +170,7 @@ def _run_stage(run: _Run, model: PreTrainedModel, stage: Stage) -> dict[str, Any
         stage_settings(stage, run.preset, steps=steps, seed=seed),
         run.work / stage,
         pad=int(run.tokenizer.pad_token_id),
-        on_progress=_scaled(run.on_progress, stage),
+        on_progress=_scaled(run.on_progress, run.plan.span(stage)),
         should_stop=run.should_stop,
         resume=run.resume,
     )
@@ -169,9 +180,15 @@ def _run_stage(run: _Run, model: PreTrainedModel, stage: Stage) -> dict[str, Any
     return summary
 
 
-def _scaled(on_progress: OnProgress, stage: Stage) -> OnProgress:
+def _round_as_shipped(model: PreTrainedModel) -> None:
+    """Weights as a shipped folder would give them back, so that a tuned model can be polished later all the same."""
+    own: Any = model  # transformers wraps `half` and `float` in a way that the types do not follow
+    own.half().float()
+
+
+def _scaled(on_progress: OnProgress, span: tuple[float, float]) -> OnProgress:
     """Progress of a stage as progress of the whole."""
-    start, share = _SHARE_OF_PROGRESS[stage]
+    start, share = span
 
     def report(fraction: float, stage: str, message: str, metrics: Mapping[str, float]) -> None:
         on_progress(start + share * fraction, stage, message, metrics)

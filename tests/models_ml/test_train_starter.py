@@ -50,8 +50,8 @@ def test_it_trains_tells_and_measures(tmp_path: Path) -> None:
         (("--minutes", "0"), "--minutes must be above 0"),
         (("--minutes", "nan"), "--minutes must be above 0"),
         (("--minutes", "1", "--steps", "1,1"), "exclude each other"),
-        (("--steps", "5"), "two whole numbers above 0"),
-        (("--steps", "0,5"), "two whole numbers above 0"),
+        (("--steps", "5"), "two or three whole numbers above 0"),
+        (("--steps", "0,5"), "two or three whole numbers above 0"),
         (("--threads", "0"), "the number of threads must be at least 1"),
     ],
 )

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--out", type=Path, default=Path("var/starter"), help="an empty or new folder")
         parser.add_argument("--seed", type=int, default=1, help="decides texts, weights and order")
         parser.add_argument("--minutes", type=float, help="about how long to train (default: the preset's steps)")
-        parser.add_argument("--steps", help="exact steps of both stages, e.g. 400,3000; repeats a run bit by bit")
+        parser.add_argument("--steps", help="exact steps of each stage, the third optional, e.g. 400,3000,800")
         parser.add_argument("--resume", action="store_true", help="go on with an unfinished training in the folder")
         parser.add_argument("--threads", type=int, help="torch threads (default: OMP_NUM_THREADS, else 1)")
         parser.add_argument("--evaluate", type=int, default=0, metavar="BRIEFS", help="then measure on unseen briefs")
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         _train(options, steps, self.stdout)  # type: ignore[arg-type]  # Django wraps the stream
 
 
-def _train(options: Mapping[str, Any], steps: tuple[int, int] | None, stdout: TextIO) -> None:
+def _train(options: Mapping[str, Any], steps: tuple[int, ...] | None, stdout: TextIO) -> None:
     from models_ml.nn import starter  # noqa: PLC0415
     from models_ml.nn.loading import set_threads  # noqa: PLC0415
     from models_ml.nn.progress import Cancelled  # noqa: PLC0415
@@ -71,13 +71,13 @@ def _train(options: Mapping[str, Any], steps: tuple[int, int] | None, stdout: Te
         evaluation.main(["--model", str(options["out"]), "--briefs", str(options["evaluate"]), "--write"])
 
 
-def _steps(text: str | None) -> tuple[int, int] | None:
+def _steps(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     pieces = text.split(",")
-    if len(pieces) != 2 or not all(piece.strip().isdigit() and int(piece) > 0 for piece in pieces):
-        raise CommandError("--steps must be two whole numbers above 0, e.g. 400,3000", returncode=2)
-    return int(pieces[0]), int(pieces[1])
+    if len(pieces) not in (2, 3) or not all(piece.strip().isdigit() and int(piece) > 0 for piece in pieces):
+        raise CommandError("--steps must be two or three whole numbers above 0, e.g. 400,3000,800", returncode=2)
+    return tuple(int(piece) for piece in pieces)
 
 
 def _interrupted() -> threading.Event:

@@ -102,7 +102,14 @@ def test_weights_follow_the_seed_and_leave_the_global_generator_alone(tiny: Load
 
 def test_the_record_tells_what_was_done(tiny_folder: Path) -> None:
     record = json.loads((tiny_folder / "training.json").read_text())
-    assert record["plan"] == {"preset": "tiny", "seed": 3, "pretrain_steps": 4, "tune_steps": 4, "recipe": 2}
+    assert record["plan"] == {
+        "preset": "tiny",
+        "seed": 3,
+        "pretrain_steps": 4,
+        "tune_steps": 4,
+        "polish_steps": 0,
+        "recipe": 2,
+    }
     assert record["files"] == file_hashes(tiny_folder)
     assert {stage: record["stages"][stage]["steps"] for stage in ("pretrain", "tune")} == {"pretrain": 4, "tune": 4}
     assert 0 < record["stages"]["tune"]["trained_tokens"] < record["stages"]["tune"]["tokens"]
@@ -123,6 +130,25 @@ class StopAt:
 
     def should_stop(self) -> bool:
         return self.reached
+
+
+def test_polishing_reads_other_texts_from_the_weights_as_shipped_and_resumes(tiny_folder: Path, tmp_path: Path) -> None:
+    whole = train_starter(tmp_path / "whole", preset="tiny", seed=3, steps=(4, 4, 4))
+    stages = whole["stages"]
+    assert list(stages) == ["pretrain", "tune", "polish"]
+    assert len({stage["dataset_sha256"] for stage in stages.values()}) == 3
+    assert whole["files"] != file_hashes(tiny_folder)
+    stop = StopAt("polish")
+    with pytest.raises(Cancelled, match="polish: stopped at step"):
+        train_starter(
+            tmp_path / "cut",
+            preset="tiny",
+            seed=3,
+            steps=(4, 4, 4),
+            on_progress=stop.report,
+            should_stop=stop.should_stop,
+        )
+    assert train_starter(tmp_path / "cut", preset="tiny", seed=3, resume=True)["files"] == whole["files"]
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "tune"])
