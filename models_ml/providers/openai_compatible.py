@@ -30,6 +30,7 @@ import httpx
 
 from models_ml.brief import Brief, clean, messages
 from models_ml.examples import Winner, shown_brief
+from models_ml.providers.loops import LoopThread
 from models_ml.providers.protocol import Draft, Draw, Prepared, ProviderError, Usage, WriteRequest
 from models_ml.providers.retrying import RETRIED_STATUS, Backoff, retry_after
 from models_ml.providers.streams import LARGEST, Answer, Broken, answer_of
@@ -139,7 +140,7 @@ class OpenAICompatible:
 
     def write(self, request: WriteRequest) -> Iterator[Sequence[Draft]]:
         """One draft at a time, in the order of the draws. Raises ProviderError with a sentence."""
-        with asyncio.Runner() as runner:
+        with LoopThread() as runner:
             client = self._client()
             gate = asyncio.Semaphore(self.settings.concurrency)
             calls = [self._call(draw, request.sampling) for draw in request.draws]
@@ -156,7 +157,7 @@ class OpenAICompatible:
 
     def _collect(
         self,
-        runner: asyncio.Runner,
+        runner: LoopThread,
         tasks: list[asyncio.Task[str]],
         calls: list[_Call],
         request: WriteRequest,
