@@ -44,13 +44,13 @@ Made again by
 Steps decide the result, time does not; other processors or thread counts round differently.
 
 ## Data card
-All text is made by `models_ml/nn/grammar`: {phrases}, written for this repository (`data/en_*.toml`,
-`data/zh_*.toml`), and a made-up world of product names, brands, prices and codes (`data/world_*.toml`). No text from
+All text is made by `models_ml/nn/grammar`: {phrases},
+written for this repository (`data/en_*.toml`, `data/zh_*.toml`), and a made-up world of product names, brands, prices and codes (`data/world_*.toml`). No text from
 elsewhere, no personal data. A sentence is a frame filled with words of the audience's trait, the product's category and
-the brief's tone, so most training sentences of some length occur once. Each training copy passed the checks the
+the brief's tone. Each training copy passed the checks the
 platform applies (slots offered and required, channel limits after filling, no number of its own). The phrases hold no
 superlative, guarantee, testimonial, claim about health or nature, or invented fact; a test asks the fact check.
-Half of the training briefs have a category without lines of its own, so that the model leaves such lines out.
+Nearly half of the training briefs have no category or one without lines of its own, so that the model leaves such lines out.
 Kept out of training, for evaluation: the words of product names and brands, the values of attributes, offers and codes,
 the slugs a shop makes up for its audiences, a list of categories, one in five of the sets of traits, and one in ten of
 the combinations of audience, traits, offer, tone and channel.
@@ -66,8 +66,8 @@ on {briefs} unseen briefs, half English, half Chinese, {draws} draws each at tem
 A figure "of single draws" judges each text as it came; generation draws again for those that fail. Slots that the brief
 does not offer are never drawn. The fact check sees the text with the brief's own facts in its slots. "Also in the
 training text" is the share of the bodies' n-grams and whole sentences that stands in any text of the training: words in
-English, characters in Chinese, a slot as one item, within one body. Most shared sentences are short, as those that give
-a date or an offer are.
+English, characters in Chinese, a slot as one item, within one body. Short sentences, such as those that
+give a date or an offer, are shared by their nature.
 """
 
 
