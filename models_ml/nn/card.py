@@ -46,10 +46,11 @@ Steps decide the result, time does not; other processors or thread counts round 
 ## Data card
 All text is made by `models_ml/nn/grammar`: {phrases},
 written for this repository (`data/en_*.toml`, `data/zh_*.toml`), and a made-up world of product
-names, brands, prices and codes (`data/world_*.toml`). No text from elsewhere, no personal data. A sentence is a frame filled with words of the audience's trait, the product's category and
-the brief's tone. Each training copy passed the checks the
-platform applies (slots offered and required, channel limits after filling, no number of its own). The phrases hold no
-superlative, guarantee, testimonial, claim about health or nature, or invented fact; a test asks the fact check.
+names, brands, prices and codes (`data/world_*.toml`). No text from elsewhere, no personal data. A sentence is a frame
+filled with words of the audience's trait, the product's category and the brief's tone. Each training copy passed the
+checks the platform applies (slots offered and required, channel limits after filling, no number of its own). The
+phrases hold no superlative, guarantee, testimonial, claim about health or nature, or invented fact; a test asks the
+fact check.
 Nearly half of the training briefs have no category or one without lines of its own, so that the
 model leaves such lines out.
 Kept out of training, for evaluation: the words of product names and brands, the values of attributes, offers and codes,
