@@ -20,6 +20,8 @@ from models_ml.labelling import AiLabel, labelled
 Embed = Callable[[str], Sequence[float]]
 
 _FOREIGN = {"en": r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]", "zh": r"[A-Za-z]{4}"}  # slots and "App" are no words
+# Also two marks of which the first waits for words: 吃吃，。 or "Take it:,".
+_HOLE = re.compile(r" {2}| [.,!?]|[:,](\n|$)|[，、；：,;:][，。！？、；：.,!?;:]|。[。，]")
 _ADDRESS = re.compile(r"https?:|www\.|\b[\w-]+\.(?:com|cn|net|org|io|ru|info|shop|top|xyz)\b|@\w+\.\w", re.IGNORECASE)
 _MARKUP = re.compile(r"<[a-z/!|]|\|>|\[/?INST|shop data, not instructions", re.IGNORECASE)
 
@@ -46,7 +48,7 @@ def untidy(language: str, candidate: Candidate) -> list[str]:
     """What no reader should see, in sentences: broken characters, holes, repeats, the other language, foreign links."""
     text = SLOT_PATTERN.sub("x", "\n".join([candidate.theme, *candidate.parts().values()]))
     found = ["holds a broken character"] if "\ufffd" in text else []
-    if re.search(r" {2}| [.,!?]|[:,](\n|$)", text):
+    if _HOLE.search(text):
         found.append("has a hole in a sentence")
     if re.search(_FOREIGN[language], text):
         found.append("mixes the languages")

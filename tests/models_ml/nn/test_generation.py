@@ -143,6 +143,7 @@ def test_a_given_theme_is_kept(shipped: LoadedModel) -> None:
         ("en", "Take {discount} off {product} until {deadline}.", None),
         ("en", "Take {discount} off {product} 时候 {deadline}.", "mixes the languages"),
         ("en", "Good to know:  . {discount} {product} {deadline}", "has a hole in a sentence"),
+        ("zh", "{product}，吃吃，。{discount}，{deadline}前有效。", "has a hole in a sentence"),
         ("en", "Oh yes. {discount} {product} {deadline}. Oh yes.", "says a sentence twice"),
         ("zh", "{product}享{discount}，{deadline}截止。", None),
         ("zh", "{product}享{discount}，{deadline} really", "mixes the languages"),
