@@ -95,15 +95,22 @@ def answer_of(text: str, chat: Sequence[dict[str, str]]) -> str:
     transformers serve repeats the prompt of a model whose type has a response template and whose chat template differs
     from that type's own; special tokens then stand in the text too.
     """
-    question = chat[-1]["content"]
-    for repeated in (question, question.split("\n\n")[0]):
-        if repeated and repeated in text:
-            text = text.rsplit(repeated, 1)[1]
-            break
-    text = _THOUGHT.sub("", text).strip()
+    text = _THOUGHT.sub("", _without_prompt(text, chat[-1]["content"])).strip()
     while (match := _SPECIAL.match(text)) is not None:
         text = text[match.end() :].lstrip()
     return _SPECIAL.split(text, maxsplit=1)[0].strip()
+
+
+def _without_prompt(text: str, question: str) -> str:
+    """The text after the question, or, where a template showed some of its lines only, after those at the start."""
+    for repeated in (question, question.split("\n\n", maxsplit=1)[0]):
+        if repeated and repeated in text:
+            return text.rsplit(repeated, 1)[1]
+    asked = {line.strip() for line in question.splitlines()}
+    lines = text.splitlines()
+    while lines and _SPECIAL.sub("", lines[0]).strip() in asked | {""}:
+        del lines[0]
+    return "\n".join(lines)
 
 
 def _object(data: str) -> dict[str, Any]:

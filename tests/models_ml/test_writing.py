@@ -57,7 +57,8 @@ def test_a_server_writes_and_its_version_and_costs_are_kept(settings: Any) -> No
         found = write(2)
     version = ModelVersion.objects.get()
     assert (version.name, version.location, version.stage) == ("writer-1", f"{stage.url}#org/writer-1", "candidate")
-    assert [one["headline"] for one in found] == ["{product} and amber days", "{product} and birch days"]
+    # Both calls are under way at once: which of them meets the server first is not ours to say.
+    assert sorted(one["headline"] for one in found) == ["{product} and amber days", "{product} and birch days"]
     provenance = found[0]["provenance"]
     assert (provenance["provider"], provenance["model_version"]) == ("openai_compatible", version.pk)
     assert (provenance["usage"]["cost"], provenance["usage"]["attempts"]) == ("0.006", 1)

@@ -17,7 +17,6 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from models_ml.brief import Brief, Offer, Product
-from models_ml.jobs.measuring import forget_models
 from models_ml.nn import shelf
 from models_ml.nn.artifacts import ModelFolderError, file_hashes, write_json
 from models_ml.nn.generation import LocalModel, continue_prompts
@@ -27,7 +26,6 @@ from models_ml.nn.prompting import prompt_of
 from models_ml.nn.sampling import Sampling
 from models_ml.nn.tuning.bottleneck import add_bottleneck, load_bottleneck, save_bottleneck
 from models_ml.nn.tuning.plan import TuningPlan
-from models_ml.providers import local
 
 IDS = torch.tensor([[5, 9, 30, 41, 7], [8, 8, 3, 12, 40]])
 LINEAR = ["q_proj", "v_proj", "down_proj"]
@@ -88,10 +86,8 @@ def folder(made: dict[str, Path], tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_behind() -> Iterator[None]:
-    # What earlier tests of this process keep loaded on purpose is none of these tests' business.
-    local._loaded.clear()
-    forget_models()
-    gc.collect()
+    # What earlier tests of this process keep loaded is none of these tests' business.
+    shelf._bases.clear()
     yield
     gc.collect()
     assert len(shelf._bases) == 0  # a base goes with the last adapter that stands on it
