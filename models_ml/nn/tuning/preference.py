@@ -8,7 +8,6 @@ its base, opens the base again. Dropout is off, as in TRL: policy and reference 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -19,8 +18,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from models_ml.nn.progress import Cancelled, OnProgress, ShouldStop, never, silent
-from models_ml.nn.tuning import checkpoints, saving
+from models_ml.nn.progress import OnProgress, ShouldStop, never, silent
+from models_ml.nn.tuning import saving
 from models_ml.nn.tuning.bases import Base, open_model
 from models_ml.nn.tuning.batches import Batch
 from models_ml.nn.tuning.loop import Loop
@@ -86,24 +85,9 @@ class PreferenceJob(Job):
     weight: float = field(default=1.0, init=False)  # the mean over the training pairs
     base: Base | None = field(default=None, init=False)
 
-    def attempt(self) -> TuningResult:
-        """Prepare, train from the last checkpoint on, save."""
-        run, origin, tokenizer = self._prepared()
-        self.base = origin.base
-        loop = PreferenceLoop(run, self.weight)
-        before = self._before(loop)
-        checkpoint = checkpoints.last_checkpoint(self.work)
-        outcome = loop.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        if loop.watch.cancelled and outcome.global_step < run.steps:
-            raise Cancelled(f"stopped at step {outcome.global_step} of {run.steps}")
-        result = self._result(loop, before)
-        self.on_progress(0.98, "save", "writing the model", {})
-        if loop.is_world_process_zero():
-            result = saving.save_result(run.model, tokenizer, self.out, plan=self.plan, origin=origin, result=result)
-            shutil.rmtree(self.work, ignore_errors=True)
-        loop.accelerator.wait_for_everyone()
-        self.on_progress(1.0, "done", f"{result.steps} steps, {result.tokens:,} tokens", {})
-        return result
+    def loop(self, run: Run) -> Loop:
+        """The loop with this objective's loss, weighted against the mean pair."""
+        return PreferenceLoop(run, self.weight)
 
     def _prepared(self) -> tuple[Run, saving.Origin, Any]:
         run, origin, tokenizer = super()._prepared()
@@ -116,6 +100,7 @@ class PreferenceJob(Job):
             held = self._with_reference(run, run.evaluator.collator.store, "validation")
             evaluator = PairEvaluator(held, run.evaluator.rows)
         run = replace(run, batches=replace(run.batches, collator=collator), evaluator=evaluator)
+        self.base = origin.base
         return run, origin, tokenizer
 
     def _stores(self, base: Base, tokenizer: Any, labels: tuple[str, ...]) -> dict[str, TokenStore]:  # noqa: ARG002

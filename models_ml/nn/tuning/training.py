@@ -29,7 +29,7 @@ from models_ml.nn.tuning.plan import PREFERENCE, TuningError, TuningPlan, Tuning
 from models_ml.nn.tuning.preparing import Preparing
 from models_ml.nn.tuning.probe import weight_type, world_size
 from models_ml.nn.tuning.rows import Dataset
-from models_ml.nn.tuning.watch import OnMetrics
+from models_ml.nn.tuning.watch import OnMetrics, Run
 
 __all__ = [  # what preference tuning builds on, beside `tune` itself
     "Job",
@@ -160,10 +160,14 @@ class Job(Preparing):
         self.notes.append(f"out of memory: batches of {self.plan.rows_a_step // self.parts}, {self.parts} a step")
         self._note()
 
+    def loop(self, run: Run) -> Loop:
+        """What trains; a job with another loss has another."""
+        return Loop(run)
+
     def attempt(self) -> TuningResult:
         """Prepare, train from the last checkpoint on, save."""
         run, origin, tokenizer = self._prepared()
-        loop = Loop(run)
+        loop = self.loop(run)
         before = self._before(loop)
         checkpoint = checkpoints.last_checkpoint(self.work)
         outcome = loop.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
