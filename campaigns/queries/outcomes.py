@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from experiments.stats.beta_binomial import Beta, chance_above
 from experiments.stats.proportions import Counts
 from models_ml.brief import Brief, BriefError
 from models_ml.channels import PARTS
+from models_ml.data.rows import four_lines
 from models_ml.scores import PastText
 
 JEFFREYS = Beta(0.5, 0.5)
@@ -62,16 +63,17 @@ def past_arms() -> list[PastArm]:
     return [arm for test in experiments.finished_tests() for arm in _arms(test)]
 
 
-def past_winners(*, without_campaign: int | None = None) -> list[dict[str, Any]]:
+def past_winners(arms: Sequence[PastArm] | None = None, *, without_campaign: int | None = None) -> list[dict[str, Any]]:
     """Approved copy that beat the control, as `models_ml.examples.Winner.from_json` reads it, the surest first.
 
     The texts are as written, with slots, so that a writer sees how facts are named. The campaign that asks is left out:
-    a writer must not be shown the answers of its own test.
+    a writer must not be shown the answers of its own test. `arms` are `past_arms()` where they were read already.
     """
-    found = []
-    for control, arm in _against_control():
+    tested = past_arms() if arms is None else arms
+    copies, found = _copies(tested), []
+    for control, arm in _against_control(tested):
         chance = chance_better(arm, control)
-        copy = _copy(arm.copy_id)
+        copy = copies.get(arm.copy_id)
         if copy is None or copy.campaign_id == without_campaign or chance < LEAST_CHANCE or not control.successes:
             continue
         lift = (arm.successes / arm.units) / (control.successes / control.units) - 1
@@ -91,23 +93,18 @@ def answer_rows() -> Iterator[dict[str, Any]]:
             yield {"brief": brief, "theme": copy.theme, **written_parts(copy), "group": _group(copy)}
 
 
-def pair_rows() -> Iterator[dict[str, Any]]:
-    """Pairs of answers to one brief with the weight of the evidence: from experiments, then from reviewers' edits."""
-    yield from _tested_pairs()
+def pair_rows(arms: Sequence[PastArm] | None = None) -> Iterator[dict[str, Any]]:
+    """Pairs of answers to one brief with the weight of the evidence: from experiments, then from reviewers' edits.
+
+    `arms` are `past_arms()` where they were read already.
+    """
+    yield from _tested_pairs(past_arms() if arms is None else arms)
     yield from _edited_pairs()
 
 
 def chance_better(first: PastArm, second: PastArm) -> float:
     """P(the first arm's true share is larger)."""
     return chance_above(_posterior(first), _posterior(second))
-
-
-def answer_text(parts: Mapping[str, str]) -> str:
-    """A copy in the four lines that a model is asked for."""
-    return (
-        f"theme: {parts.get('theme', '')}\nheadline: {parts['headline']}\n"
-        f"body: {parts['body']}\ncta: {parts['call_to_action']}"
-    )
 
 
 def brief_json(copy: Copy) -> dict[str, Any] | None:
@@ -144,28 +141,30 @@ def _posterior(arm: PastArm) -> Beta:
     return JEFFREYS.after(Counts(arm.successes, arm.units))
 
 
-def _by_test() -> Iterator[list[PastArm]]:
-    for _, arms in itertools.groupby(past_arms(), key=lambda arm: arm.test):
+def _by_test(tested: Sequence[PastArm]) -> Iterator[list[PastArm]]:
+    for _, arms in itertools.groupby(tested, key=lambda arm: arm.test):
         yield list(arms)
 
 
-def _against_control() -> Iterator[tuple[PastArm, PastArm]]:
-    for arms in _by_test():
+def _against_control(tested: Sequence[PastArm]) -> Iterator[tuple[PastArm, PastArm]]:
+    for arms in _by_test(tested):
         control = next((arm for arm in arms if arm.is_control), None)
         if control is not None:
             yield from ((control, arm) for arm in arms if not arm.is_control)
 
 
 # --- pairs ------------------------------------------------------------------------------------------------------------
-def _tested_pairs() -> Iterator[dict[str, Any]]:
-    for arms in _by_test():
+def _tested_pairs(tested: Sequence[PastArm]) -> Iterator[dict[str, Any]]:
+    copies = _copies(tested)
+    for arms in _by_test(tested):
         shown = [arm for arm in arms if arm.copy_id is not None]
         for one, other in itertools.combinations(shown, 2):
             chance = chance_better(one, other)
             better, worse = (one, other) if chance >= 0.5 else (other, one)
             weight = 2 * max(chance, 1 - chance) - 1
             if weight >= LEAST_WEIGHT:
-                yield from _pair(_copy(better.copy_id), _copy(worse.copy_id), weight=weight, group=better.test)
+                pair = (copies.get(better.copy_id), copies.get(worse.copy_id))
+                yield from _pair(*pair, weight=weight, group=better.test)
 
 
 def _edited_pairs() -> Iterator[dict[str, Any]]:
@@ -182,16 +181,18 @@ def _edited_pairs() -> Iterator[dict[str, Any]]:
 def _pair(better: Copy | None, worse: Copy | None, *, weight: float, group: str) -> Iterator[dict[str, Any]]:
     if better is None or worse is None or not (brief := _usable_brief(better)):
         return
-    chosen, rejected = (answer_text(written_parts(copy) | {"theme": copy.theme}) for copy in (better, worse))
+    chosen, rejected = (four_lines({"theme": copy.theme, **written_parts(copy)}) for copy in (better, worse))
     if chosen != rejected:
         weighed = {"weight": round(weight, 4), "group": group}
         yield {"brief": brief, "chosen": chosen, "rejected": rejected, **weighed}
 
 
 # --- copies -----------------------------------------------------------------------------------------------------------
-def _copy(copy_id: int | None) -> Copy | None:
+def _copies(tested: Sequence[PastArm]) -> dict[int | None, Copy]:
+    """The copies behind the arms by their ids, in one query."""
     rows = Copy.objects.select_related("campaign__brand", "audience", "product")
-    return rows.filter(pk=copy_id).first() if copy_id is not None else None
+    wanted = {arm.copy_id for arm in tested if arm.copy_id is not None}
+    return {copy.pk: copy for copy in rows.filter(pk__in=wanted)}
 
 
 def _usable_brief(copy: Copy) -> dict[str, Any] | None:

@@ -49,9 +49,9 @@ def material() -> Material:
     return Material(
         tests=len({arm.test for arm in arms}),
         arms=len(arms),
-        winners=len(queries.past_winners()),
+        winners=len(queries.past_winners(arms)),
         answers=sum(1 for _ in queries.answer_rows()),
-        pairs=sum(1 for _ in queries.pair_rows()),
+        pairs=sum(1 for _ in queries.pair_rows(arms)),
     )
 
 

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from campaigns import services
+from campaigns import queries, services
+from campaigns.models import Copy
 from core import errors
 from core.jobs import run_job
 from core.models import AuditEntry, Job
@@ -147,3 +150,18 @@ def test_the_scorer_in_use_is_named_with_its_hit_rate(client: Client) -> None:
     page = client.get("/models/learning/").content.decode()
     assert f"/models/versions/{version.pk}/" in page
     assert "right in 58 % (55 % to 62 %)" in page
+
+
+def test_counting_the_material_takes_no_more_queries_with_more_tests() -> None:
+    campaign = shop.launched()
+    # As the model's own candidates keep it; without it the brief is made anew from the campaign.
+    for copy in Copy.objects.all():
+        brief = queries.brief_of(copy.campaign, copy.audience).to_json()
+        Copy.objects.filter(pk=copy.pk).update(provenance={**copy.provenance, "brief": brief})
+    finished(campaign)
+    with CaptureQueriesContext(connection) as few:
+        assert services.material().tests == 1
+    finished(campaign, place=1)
+    with CaptureQueriesContext(connection) as many:
+        assert services.material().tests == 2
+    assert len(many) == len(few)

@@ -19,9 +19,11 @@ pytestmark = pytest.mark.django_db
 UNITS = 2000
 
 
-def finished(campaign: Campaign, *, better: int = 300, other: int = 210, control: int = 200) -> Experiment:
-    """End the campaign's first experiment with these conversions: the first copy, the other copies, the control."""
-    experiment = queries.links_of(campaign)[0].experiment
+def finished(
+    campaign: Campaign, *, better: int = 300, other: int = 210, control: int = 200, place: int = 0
+) -> Experiment:
+    """End one of the campaign's experiments with these conversions: the first copy, the other copies, the control."""
+    experiment = queries.links_of(campaign)[place].experiment
     arms = list(Arm.objects.filter(experiment=experiment).order_by("position"))
     counts = [control, better, *[other] * (len(arms) - 2)]
     for arm, count in zip(arms, counts, strict=True):

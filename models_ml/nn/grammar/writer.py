@@ -12,6 +12,7 @@ from random import Random
 
 from models_ml.brief import SLOT_PATTERN, Brief, Candidate, facts, fill, problems, required_slots
 from models_ml.channels import violations
+from models_ml.data.rows import four_lines
 from models_ml.nn.grammar.desk import Desk, offer_key
 from models_ml.nn.grammar.phrases import phrase_book
 
@@ -58,10 +59,7 @@ def write(brief: Brief, rng: Random) -> Candidate | None:
 
 def render(candidate: Candidate) -> str:
     """The candidate as the model is to write it."""
-    return (
-        f"theme: {candidate.theme}\nheadline: {candidate.headline}\n"
-        f"body: {candidate.body}\ncta: {candidate.call_to_action}"
-    )
+    return four_lines({"theme": candidate.theme, **candidate.parts()})
 
 
 def _draft(desk: Desk, *, cut: int) -> Candidate:
