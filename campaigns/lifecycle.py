@@ -1,14 +1,15 @@
 """The states of a campaign and of a copy, and the moves between them. Pure; readable on one screen.
 
 draft ─► generating ─► review ─► ready ─► running ─► finished ─► archived
-  │          ▲  │        │ ▲       │
-  │          └──┼────────┘ └───────┘        more copy may be asked for until the launch
-  │             └► draft (nothing was written)
-  └► archived
+  │          ▲  │        │ ▲       │ ▲        ▲
+  │          └──┼────────┘ └───────┤ └─────── scheduled     it is launched when its hour comes, or taken back
+  │             └► draft           └────────► scheduled     more copy may be asked for until the launch
+  └► archived   (nothing was written)
 
-pending ─► approved ─► edited      an approved copy can only be replaced by an approved edit of it
-   ├─────► edited                  an edit replaces it and waits for its own review
-   └─────► rejected
+draft ─► pending ─► approved ─► edited      an approved copy can only be replaced by an approved edit of it
+  ├────────┼──────► edited                  an edit replaces it and waits for its own review
+  │        └──────► rejected
+  └───────────────► discarded               a candidate its author does not want
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ CAMPAIGN_MOVES: Moves = {
     "draft": frozenset({"generating", "review", "archived"}),
     "generating": frozenset({"draft", "review", "ready"}),
     "review": frozenset({"generating", "ready", "archived"}),
-    "ready": frozenset({"generating", "review", "running", "archived"}),
+    "ready": frozenset({"generating", "review", "running", "scheduled", "archived"}),
+    "scheduled": frozenset({"ready", "running", "archived"}),
     "running": frozenset({"finished"}),
     "finished": frozenset({"archived"}),
     "archived": frozenset(),
 }
 COPY_MOVES: Moves = {
+    "draft": frozenset({"pending", "edited", "discarded"}),
     "pending": frozenset({"approved", "edited", "rejected"}),
     "approved": frozenset({"edited"}),
     "edited": frozenset(),
     "rejected": frozenset(),
+    "discarded": frozenset(),
 }
 # While a campaign is in one of these, its copy may still be written, approved and edited.
 OPEN_CAMPAIGN = frozenset({"draft", "generating", "review", "ready"})

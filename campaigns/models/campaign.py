@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.shop import Audience, Brand, Language, Product, WebAddressField
@@ -21,6 +22,7 @@ class CampaignStatus(models.TextChoices):
     GENERATING = "generating", _("copy is being written")
     REVIEW = "review", _("in review")
     READY = "ready", _("ready to launch")
+    SCHEDULED = "scheduled", _("scheduled")
     RUNNING = "running", _("running")
     FINISHED = "finished", _("finished")
     ARCHIVED = "archived", _("archived")
@@ -85,6 +87,14 @@ class Campaign(models.Model):
     control_headline = models.TextField(_("headline shown today"), max_length=300, blank=True)
     control_body = models.TextField(_("text shown today"), max_length=1000, blank=True)
     control_call_to_action = models.TextField(_("call to action shown today"), max_length=100, blank=True)
+    # --- the plan: filled by the planner, used at the launch ---
+    coverage = models.FloatField(_("share of shoppers in the test"), default=1.0)
+    planned_units = models.PositiveBigIntegerField(_("shoppers planned for each audience"), null=True, blank=True)
+    plan = models.JSONField(_("plan"), null=True, blank=True, editable=False)
+    starts_at = models.DateTimeField(_("starts"), null=True, blank=True)
+    # --- the circuit breaker: while it is pulled everyone gets the control ---
+    tripped_at = models.DateTimeField(_("stopped by the circuit breaker"), null=True, blank=True, editable=False)
+    tripped_reason = models.CharField(_("why"), max_length=500, blank=True, editable=False)
     status = models.CharField(
         _("state"), max_length=12, choices=CampaignStatus.choices, default=CampaignStatus.DRAFT, editable=False
     )
@@ -97,9 +107,35 @@ class Campaign(models.Model):
         verbose_name = _("campaign")
         verbose_name_plural = _("campaigns")
         ordering = ["-created_at"]
+        permissions = [("trip_campaign", _("Can pull and reset the circuit breaker of a campaign"))]
+        constraints = [
+            models.CheckConstraint(condition=Q(coverage__gt=0, coverage__lte=1), name="campaigns_coverage_0_to_1")
+        ]
+        indexes = [models.Index(fields=["starts_at"], name="campaigns_due", condition=Q(status="scheduled"))]
 
     def __str__(self) -> str:
         return self.name
+
+
+class CampaignDraft(models.Model):
+    """A brief that is not finished: what its author has entered so far, page by page, before a campaign is made of it.
+
+    `data` maps field names to what was entered, whether it can be used or not; `step` is the page to go on with.
+    """
+
+    owner = models.ForeignKey("core.User", models.CASCADE, related_name="drafts", verbose_name=_("made by"))
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    step = models.CharField(_("step"), max_length=20, default="brief")
+    data = models.JSONField(_("entered"), default=dict, blank=True)
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("unfinished brief")
+        verbose_name_plural = _("unfinished briefs")
+        ordering = ["-changed_at"]
+
+    def __str__(self) -> str:
+        return self.name or f"#{self.pk}"
 
 
 class CampaignExperiment(models.Model):

@@ -19,10 +19,12 @@ from models_ml.models import ModelVersion
 class CopyStatus(models.TextChoices):
     """Where a copy stands; the moves are in campaigns.lifecycle."""
 
+    DRAFT = "draft", _("candidate")
     PENDING = "pending", _("waiting for review")
     APPROVED = "approved", _("approved")
     EDITED = "edited", _("replaced by an edit")
     REJECTED = "rejected", _("rejected")
+    DISCARDED = "discarded", _("set aside")
 
 
 class Copy(models.Model):
@@ -55,6 +57,10 @@ class Copy(models.Model):
     )
     job = models.ForeignKey(Job, models.SET_NULL, related_name="+", null=True, blank=True, verbose_name=_("job"))
     candidate_index = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    # The first of two approvers, where the brand asks for two; the copy stays pending until the second.
+    first_approved_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("first approved by")
+    )
     created_at = models.DateTimeField(_("made"), auto_now_add=True)
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
 
@@ -78,15 +84,18 @@ class Copy(models.Model):
             models.UniqueConstraint(
                 fields=["campaign", "audience", "content_hash"],
                 name="campaigns_copy_text_once",
-                condition=~Q(status__in=["rejected", "edited"]),
+                condition=~Q(status__in=["rejected", "edited", "discarded"]),
             ),
             # Of two edits of one copy the second must build on the first.
             models.UniqueConstraint(
-                fields=["parent"], name="campaigns_copy_one_edit", condition=Q(status__in=["pending", "approved"])
+                fields=["parent"],
+                name="campaigns_copy_one_edit",
+                condition=Q(status__in=["draft", "pending", "approved"]),
             ),
             models.CheckConstraint(condition=Q(version__gte=1), name="campaigns_copy_version"),
             models.CheckConstraint(
-                condition=Q(status="pending", decided_at=None) | ~Q(status="pending") & ~Q(decided_at=None),
+                condition=Q(status__in=["draft", "pending"], decided_at=None)
+                | ~Q(status__in=["draft", "pending"]) & ~Q(decided_at=None),
                 name="campaigns_copy_decided_when",
             ),
         ]
@@ -118,6 +127,14 @@ class Finding(models.Model):
     excerpt = models.CharField(_("excerpt"), max_length=200, blank=True)
     message = models.CharField(_("what is wrong"), max_length=300)
     remedy = models.CharField(_("what to do"), max_length=300, blank=True)
+    # --- which rule of which pack: what a person must be able to look up ---
+    pack = models.CharField(_("rule pack"), max_length=40, blank=True)
+    pack_version = models.CharField(_("version"), max_length=20, blank=True)
+    jurisdiction = models.CharField(_("applies in"), max_length=10, blank=True)
+    article = models.CharField(_("article"), max_length=200, blank=True)
+    source_url = models.CharField(_("source"), max_length=300, blank=True)
+    why = models.CharField(_("why"), max_length=500, blank=True)
+    verified = models.BooleanField(_("the rule's official text was read"), default=False)
 
     class Meta:
         verbose_name = _("finding")

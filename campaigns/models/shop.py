@@ -14,6 +14,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from core.models import Job, User
+
 currency_code = RegexValidator(r"^[A-Z]{3}$", _("Three capital letters, such as USD or CNY."))
 
 
@@ -53,6 +55,17 @@ class Brand(models.Model):
         blank=True,
         help_text=_("Words that copy for this brand must not contain, separated by commas."),
     )
+    preferred_words = ArrayField(
+        models.CharField(max_length=60),
+        verbose_name=_("preferred words"),
+        default=list,
+        blank=True,
+        help_text=_("Words the brand likes to use, separated by commas."),
+    )
+    # [{"text", "language": "en" | "zh" | "", "channels": [...], "jurisdictions": [...]}]; an empty list means all.
+    disclaimers: models.JSONField[list[dict[str, Any]]] = models.JSONField(
+        _("required disclaimers"), default=list, blank=True
+    )
     default_language = models.CharField(_("language"), max_length=2, choices=Language.choices, default=Language.EN)
     jurisdictions = ArrayField(
         models.CharField(max_length=10),
@@ -60,6 +73,29 @@ class Brand(models.Model):
         default=list,
         blank=True,
         help_text=_("Codes such as US, EU, CN, separated by commas."),
+    )
+    second_approver_from = models.PositiveIntegerField(
+        _("second approver from (shoppers)"),
+        null=True,
+        blank=True,
+        help_text=_("Copy for an audience of at least this many shoppers needs two approvers. Empty: one is enough."),
+    )
+    # --- messages: who sends them, when not, and how many at most ---
+    sender_name = models.CharField(_("sender's name"), max_length=80, blank=True)
+    sender_email = models.EmailField(_("sender's address"), max_length=254, blank=True)
+    postal_address = models.CharField(_("postal address"), max_length=300, blank=True)
+    quiet_from = models.TimeField(_("no messages from"), null=True, blank=True)
+    quiet_until = models.TimeField(_("no messages until"), null=True, blank=True)
+    cap_messages = models.PositiveSmallIntegerField(
+        _("messages a shopper gets at most"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    cap_days = models.PositiveSmallIntegerField(_("within (days)"), default=7, validators=[MinValueValidator(1)])
+    members: models.ManyToManyField[User, models.Model] = models.ManyToManyField(
+        "core.User",
+        related_name="brands",
+        verbose_name=_("members"),
+        blank=True,
+        help_text=_("Only they and administrators see the brand. Nobody chosen: the whole team does."),
     )
 
     class Meta:
@@ -89,6 +125,11 @@ class Product(models.Model):
     currency = models.CharField(_("currency"), max_length=3, default="USD", validators=[currency_code])
     stock = models.PositiveIntegerField(_("in stock"), default=0)
     image_url = WebAddressField(_("image"), max_length=500, blank=True)
+    url = WebAddressField(_("page in the shop"), max_length=500, blank=True)
+    is_active = models.BooleanField(_("on sale"), default=True)
+    # Where the row came from, and the other system's name for it; an import recognises its own rows by these.
+    source = models.CharField(_("source"), max_length=20, blank=True)
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
 
     class Meta:
         verbose_name = _("product")
@@ -138,6 +179,46 @@ class PriceRecord(models.Model):
         return f"{self.product_id} {self.price} {self.seen_at:%Y-%m-%d}"
 
 
+class ProductImport(models.Model):
+    """One product feed: the file as it came, how its columns are read, and what came of each row.
+
+    `counts` are rows by outcome (created, updated, unchanged, failed); `problems` [{"row", "sku", "field", "message"}].
+    """
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        PREVIEW = "preview", _("waits for a look")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    brand = models.ForeignKey(Brand, models.CASCADE, related_name="imports", verbose_name=_("brand"))
+    name = models.CharField(_("file"), max_length=200)
+    path = models.CharField(max_length=300, editable=False)
+    sha256 = models.CharField(max_length=64, editable=False)
+    format = models.CharField(_("format"), max_length=20)
+    language = models.CharField(_("language"), max_length=2, choices=Language.choices, default=Language.EN)
+    currency = models.CharField(_("currency"), max_length=3, default="USD", validators=[currency_code])
+    mapping = models.JSONField(_("columns"), default=dict, blank=True)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PREVIEW)
+    counts = models.JSONField(_("rows"), default=dict, blank=True)
+    problems = models.JSONField(_("rows that were left out"), default=list, blank=True)
+    job = models.ForeignKey(Job, models.SET_NULL, related_name="+", null=True, blank=True, verbose_name=_("job"))
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("made by"))
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("product import")
+        verbose_name_plural = _("product imports")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Audience(models.Model):
     """Shoppers described by a rule over their attributes; an empty rule is everybody. See campaigns.audiences."""
 
@@ -147,6 +228,7 @@ class Audience(models.Model):
     description_en = models.CharField(_("description in English"), max_length=300, blank=True)
     description_zh = models.CharField(_("description in Chinese"), max_length=300, blank=True)
     rule: models.JSONField[list[dict[str, Any]]] = models.JSONField(_("rule"), default=list, blank=True)
+    is_archived = models.BooleanField(_("put away"), default=False)
 
     class Meta:
         verbose_name = _("audience")

@@ -4,6 +4,7 @@ from experiments.models.analysis import Analysis, LearnedPrior
 from experiments.models.event import Event, EventKind
 from experiments.models.experiment import Allocation, AllocationBatch, Arm, Design, Experiment, Holdout, Phase, Source
 from experiments.models.folded import ArmMoments, FoldCursor, SliceMoments, UnitIdentity, UnitTotals
+from experiments.models.sharing import ReportLink
 
 __all__ = [
     "Allocation",
@@ -19,6 +20,7 @@ __all__ = [
     "Holdout",
     "LearnedPrior",
     "Phase",
+    "ReportLink",
     "SliceMoments",
     "Source",
     "UnitIdentity",

@@ -94,6 +94,7 @@ class Experiment(models.Model):
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
     decision = models.JSONField(_("decision"), null=True, blank=True)
     origin = models.JSONField(_("origin"), null=True, blank=True)
+    learned = models.TextField(_("what we learned"), max_length=4000, blank=True)
 
     class Meta:
         verbose_name = _("experiment")
@@ -102,6 +103,7 @@ class Experiment(models.Model):
         permissions = [
             ("launch_experiment", "Can start, pause, stop and decide experiments"),
             ("import_experiment", "Can import past experiments"),
+            ("share_report", "Can share a report by a link"),
         ]
         constraints = [
             models.CheckConstraint(
