@@ -55,7 +55,7 @@ class Shopper(models.Model):
 
 
 class Consent(models.Model):
-    """One time a shopper agreed to a channel, or took it back. `source` is where: "checkout", "import", "unsubscribe"."""
+    """One time a shopper agreed to a channel, or took it back. `source` is where: "checkout", "import", "stop"."""
 
     shopper = models.ForeignKey(Shopper, models.CASCADE, related_name="consents", verbose_name=_("shopper"))
     channel = models.CharField(_("channel"), max_length=5, choices=Channel.choices)
