@@ -51,7 +51,8 @@ class Shopper(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.unit
+        # Never the unit or an address: this is what logs and the audit trail write, which outlive an erasure.
+        return f"shopper {self.pk}"
 
 
 class Consent(models.Model):
@@ -97,4 +98,4 @@ class Suppression(models.Model):
         constraints = [models.UniqueConstraint(fields=["channel", "value"], name="campaigns_suppressed_once")]
 
     def __str__(self) -> str:
-        return self.value
+        return f"suppression {self.pk} ({self.reason})"

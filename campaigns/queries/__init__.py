@@ -34,6 +34,7 @@ from campaigns.queries.reading import (
     waiting_for,
     written_parts,
 )
+from campaigns.queries.shoppers import in_audience, is_suppressed, left_out, reachable, shopper_by_unit
 
 __all__ = [
     "GENERATE_TASK",
@@ -52,10 +53,13 @@ __all__ = [
     "copy_content",
     "decide",
     "facts_of",
+    "in_audience",
     "is_ai_written",
     "is_own",
+    "is_suppressed",
     "label_of",
     "lead_product",
+    "left_out",
     "links_of",
     "open_generation",
     "ordered_audiences",
@@ -65,6 +69,8 @@ __all__ = [
     "price_history",
     "product_list",
     "products_of",
+    "reachable",
+    "shopper_by_unit",
     "shown_parts",
     "waiting_for",
     "written_parts",

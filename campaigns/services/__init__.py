@@ -22,12 +22,22 @@ from campaigns.services.prices import record_price
 from campaigns.services.reviews import approve_copy, edit_copy, refill_copy, reject_copy
 from campaigns.services.scoring import due_for, score_waiting
 from campaigns.services.settling import settle_campaign, settle_generating
+from campaigns.services.shoppers import (
+    ConsentInput,
+    ShopperInput,
+    give_consent,
+    upsert_shoppers,
+    withdraw_consent,
+)
+from campaigns.services.suppression import lift_suppression, suppress, suppress_many
 
 __all__ = [
     "COPY",
     "PAIRS",
     "SCORER_TASK",
+    "ConsentInput",
     "Material",
+    "ShopperInput",
     "Writer",
     "approve_copy",
     "archive_campaign",
@@ -35,7 +45,9 @@ __all__ = [
     "due_for",
     "edit_copy",
     "finish_campaign",
+    "give_consent",
     "launch_campaign",
+    "lift_suppression",
     "make_dataset",
     "material",
     "record_price",
@@ -49,6 +61,10 @@ __all__ = [
     "settle_generating",
     "store_candidate",
     "submit_copy",
+    "suppress",
+    "suppress_many",
     "train_scorer",
+    "upsert_shoppers",
+    "withdraw_consent",
     "write_copy",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -42,10 +43,32 @@ def rule(attribute: str, operator: str, value: Any) -> list[dict[str, Any]]:
         (rule("a", "is", 1) + rule("b", "is", 2), {"a": 1, "b": 2}, True),
         (rule("a", "is", 1) + rule("b", "is", 2), {"a": 1}, False),
         (rule("list", "is", "x"), {"list": {"x": 1}}, False),
+        (rule("country", "not_in", ["US"]), {"country": "DE"}, True),
+        (rule("country", "not_in", ["US"]), {"country": "US"}, False),
+        (rule("country", "not_in", ["US"]), {}, True),
+        (rule("likes", "contains", "tea"), {"likes": "green tea"}, True),
+        (rule("likes", "contains", "tea"), {"likes": "Tea"}, False),
+        (rule("likes", "contains", "tea"), {"likes": ["tea", 1]}, True),
+        (rule("likes", "contains", "tea"), {"likes": ["green tea"]}, False),
+        (rule("likes", "contains", 1), {"likes": [True]}, False),
+        (rule("likes", "contains", 1), {"likes": "1"}, False),
+        (rule("likes", "contains", "tea"), {}, False),
+        (rule("likes", "exists", None), {"likes": False}, True),
+        (rule("likes", "exists", None), {"likes": None}, False),
+        ([{"attribute": "likes", "operator": "is_missing"}], {}, True),
+        ([{"attribute": "likes", "operator": "is_missing"}], {"likes": ""}, False),
+        (rule("last_order_at", "within_days", 9), {"last_order_at": "2026-03-01"}, True),
+        (rule("last_order_at", "within_days", 9), {"last_order_at": "2026-03-01T08:00:00Z"}, True),
+        (rule("last_order_at", "within_days", 9), {"last_order_at": "2026-02-28"}, False),
+        (rule("last_order_at", "within_days", 9), {"last_order_at": "2026-03-11"}, True),
+        (rule("last_order_at", "within_days", 9), {"last_order_at": "2026-03-12"}, False),
+        (rule("last_order_at", "within_days", 9), {"last_order_at": "1 March 2026"}, False),
+        (rule("last_order_at", "within_days", 9), {"last_order_at": 20260301}, False),
+        (rule("last_order_at", "within_days", 9), {}, False),
     ],
 )
 def test_who_belongs(conditions: list[dict[str, Any]], attributes: dict[str, Any], *, belongs: bool) -> None:
-    assert matches(conditions, attributes) is belongs
+    assert matches(conditions, attributes, today=date(2026, 3, 10)) is belongs
 
 
 @pytest.mark.parametrize(
@@ -70,6 +93,14 @@ def test_who_belongs(conditions: list[dict[str, Any]], attributes: dict[str, Any
         (rule("a", "in", "DE"), "rule.0.value"),
         (rule("a", "in", []), "rule.0.value"),
         (rule("a", "is", 1) + rule("a", "in", ["x", None]), "rule.1.value.1"),
+        (rule("a", "not_in", []), "rule.0.value"),
+        (rule("a", "contains", ["x"]), "rule.0.value"),
+        (rule("a", "within_days", -1), "rule.0.value"),
+        (rule("a", "within_days", 1.5), "rule.0.value"),
+        (rule("a", "within_days", True), "rule.0.value"),
+        (rule("a", "exists", 1), "rule.0.value"),
+        (rule("a\0", "is", 1), "rule.0.attribute"),
+        (rule("a", "is", "\ud800"), "rule.0.value"),
     ],
 )
 def test_a_rule_that_cannot_be_used_names_the_place(wrong: object, field: str) -> None:
@@ -84,3 +115,5 @@ def test_good_rules_and_their_words() -> None:
     validate_rule([])
     assert describe(conditions) == "orders at least 2 and country in DE or FR"
     assert describe([]) == "everybody"
+    assert describe([{"attribute": "likes", "operator": "is_missing"}]) == "likes is missing"
+    assert describe(rule("last_order_at", "within_days", 30)) == "last_order_at within days 30"
