@@ -219,6 +219,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 INSTALLED_APPS.insert(0, "django.forms")
+COPYLIFT_ALLOW_PRIVATE_ADDRESSES = env.flag(
+    "COPYLIFT_ALLOW_PRIVATE_ADDRESSES",
+    about="Images and webhooks may be called inside this network and at any port. For development only.",
+)
 
 LOGGING = logs.configuration(
     style=env.choice(
