@@ -71,6 +71,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "core.sweep_jobs", "schedule": 5.0, "options": {"expires": 10}},
+    "deliver-webhooks": {"task": "core.deliver_webhooks", "schedule": 3.0, "options": {"expires": 6}},
     "fold-events": {"task": "experiments.fold_events", "schedule": 3.0, "options": {"expires": 6, "queue": "ingest"}},
     "refresh-analyses": {"task": "experiments.refresh_analyses", "schedule": 5.0, "options": {"expires": 10}},
     "settle-campaigns": {"task": "campaigns.settle_campaigns", "schedule": 30.0, "options": {"expires": 60}},

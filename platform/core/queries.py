@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 
 from django.db import models
 
 from core import errors
-from core.models import ApiKey, Job
+from core.models import ApiKey, DeliveryState, Job, Webhook, WebhookDelivery
 
 
 def recent_jobs(limit: int = 100) -> list[Job]:
@@ -39,3 +40,31 @@ def jobs_by_task(task_name: str, limit: int = 10) -> list[Job]:
 def api_keys() -> models.QuerySet[ApiKey]:
     """All keys, usable ones first."""
     return ApiKey.objects.select_related("created_by").order_by(models.F("revoked_at").desc(nulls_first=True), "-id")
+
+
+def webhooks() -> models.QuerySet[Webhook]:
+    """All webhooks, those in use first, each with how many deliveries wait and how many were given up."""
+    return Webhook.objects.annotate(
+        waiting=models.Count("deliveries", filter=models.Q(deliveries__state=DeliveryState.WAITING)),
+        given_up=models.Count("deliveries", filter=models.Q(deliveries__state=DeliveryState.FAILED)),
+    ).order_by("-is_active", "name", "id")
+
+
+def last_deliveries(hook: Webhook, limit: int = 50) -> list[WebhookDelivery]:
+    """The newest deliveries of one webhook, without what they carry, which may be about a person."""
+    return list(hook.deliveries.defer("payload")[:limit])
+
+
+def webhook_delivery_states(keys: Iterable[str]) -> dict[str, str]:
+    """Where each known event stands: `sent` once one webhook took it, else `waiting`, else `failed`."""
+    rank = {DeliveryState.FAILED: 0, DeliveryState.WAITING: 1, DeliveryState.SENT: 2}
+    states: dict[str, str] = {}
+    for key, state in WebhookDelivery.objects.filter(key__in=list(keys)).values_list("key", "state"):
+        if key not in states or rank[DeliveryState(state)] > rank[DeliveryState(states[key])]:
+            states[key] = state
+    return states
+
+
+def webhook_delivery(key: str) -> str | None:
+    """Where one event stands (see `webhook_delivery_states`); None where no webhook was to be told of it."""
+    return webhook_delivery_states([key]).get(key)
