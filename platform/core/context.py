@@ -31,8 +31,7 @@ SECTIONS = (
     Section(_("Products"), "campaigns:products", "/products/"),
     Section(_("Experiments"), "experiments:list", "/experiments/"),
     Section(_("Models"), "models_ml:list", "/models/"),
-    Section(_("Jobs"), "core:jobs", "/jobs/"),
-    Section(_("API keys"), "core:api_keys", "/settings/api-keys/", permission="core.add_apikey"),
+    Section(_("Settings"), "core:settings", "/settings/"),
 )
 
 

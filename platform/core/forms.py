@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 
 from django import forms
+from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core.models import User, WebhookEvent
 from core.models.access import Scope
 
 
@@ -28,3 +30,30 @@ class ApiKeyForm(forms.Form):
         if day is None:
             return None
         return timezone.make_aware(datetime.combine(day, time.min)) + timedelta(days=1)
+
+
+class WebhookForm(forms.Form):
+    """A new webhook."""
+
+    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("Whose it is, such as “SMS gateway”."))
+    url = forms.CharField(
+        label=_("Address"),
+        max_length=500,
+        widget=forms.URLInput(attrs={"placeholder": "https://"}),
+        help_text=_("It is called from here by POST and must be open to the internet."),
+    )
+    events = forms.MultipleChoiceField(
+        label=_("Is told of"), choices=WebhookEvent.choices, widget=forms.CheckboxSelectMultiple
+    )
+
+
+class AccountForm(forms.ModelForm[User]):
+    """What a member may change of their own account."""
+
+    language = forms.ChoiceField(
+        label=_("Language"), required=False, choices=[("", _("as the browser asks")), *settings.LANGUAGES]
+    )
+
+    class Meta:
+        model = User
+        fields = ("name", "language")

@@ -6,15 +6,21 @@ from django.conf import settings
 from django.contrib.auth import views as auth
 from django.urls import include, path
 from django.views.generic import RedirectView
-from django.views.i18n import set_language
 
-from core.views import api_keys, health, jobs
+from core.views import account, api_keys, health, jobs, webhooks
 
 pages = [
     path("jobs/", jobs.job_list, name="jobs"),
     path("jobs/<uuid:job_id>/", jobs.job_detail, name="job"),
     path("jobs/<uuid:job_id>/cancel/", jobs.job_cancel, name="job_cancel"),
     path("jobs/<uuid:job_id>/resume/", jobs.job_resume, name="job_resume"),
+    path("settings/", account.account, name="settings"),
+    path("settings/webhooks/", webhooks.webhook_list, name="webhooks"),
+    path("settings/webhooks/<int:webhook_id>/", webhooks.webhook_detail, name="webhook"),
+    path("settings/webhooks/<int:webhook_id>/rotate/", webhooks.webhook_rotate, name="webhook_rotate"),
+    path("settings/webhooks/<int:webhook_id>/switch/", webhooks.webhook_switch, name="webhook_switch"),
+    path("settings/webhooks/<int:webhook_id>/ping/", webhooks.webhook_ping, name="webhook_ping"),
+    path("settings/webhooks/deliveries/<int:delivery_id>/again/", webhooks.webhook_again, name="webhook_again"),
     path("settings/api-keys/", api_keys.api_key_list, name="api_keys"),
     path("settings/api-keys/<int:key_id>/revoke/", api_keys.api_key_revoke, name="api_key_revoke"),
 ]
@@ -26,6 +32,6 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
-    path("language/", set_language, name="set_language"),
+    path("language/", account.set_language, name="set_language"),
     path("", include((pages, "core"))),
 ]
