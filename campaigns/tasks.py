@@ -7,7 +7,8 @@ from functools import partial
 from celery import shared_task
 
 from campaigns import queries, services
-from campaigns.models import Campaign
+from campaigns.models import Campaign, ProductImport
+from campaigns.services import importing
 from core.jobs import run_job
 from core.queries import job_by_id
 from models_ml.lifecycle import Kind
@@ -49,3 +50,12 @@ def score_waiting_copy() -> int:
 def settle_campaigns() -> int:
     """Bring in line every campaign whose job ended without its task. For the beat; cheap where there is none."""
     return services.settle_generating()
+
+
+@shared_task(name=importing.IMPORT_TASK, ignore_result=True)
+def import_products(job_id: str) -> None:
+    """Store a product feed, then bring its row in line, however the job ended."""
+    run_job(job_id, importing.run_import)
+    one = ProductImport.objects.filter(job_id=job_id).first()
+    if one is not None:
+        importing.settle_import(one)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from campaigns.views import campaigns, home, learning, products
+from campaigns.views import campaigns, home, learning, product_imports, products
 
 pages = [
     path("campaigns/", campaigns.campaign_list, name="list"),
@@ -17,6 +17,11 @@ pages = [
     path("models/learning/dataset/", learning.learning_dataset, name="learning_dataset"),
     path("models/learning/scorer/", learning.learning_scorer, name="learning_scorer"),
     path("products/", products.product_list, name="products"),
+    path("products/import/", product_imports.product_import, name="product_import"),
+    path("products/import/<int:pk>/", product_imports.product_import_one, name="product_import_one"),
+    path("products/import/<int:pk>/problems/", product_imports.product_import_problems, name="product_problems"),
+    path("products/<int:pk>/", products.product, name="product"),
+    path("products/<int:pk>/image/", products.product_image, name="product_image"),
 ]
 
 urlpatterns = [

@@ -194,6 +194,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer(
 )
 # Where the database's files lie, as far as this machine can know.
 DATA_FOLDER = VAR if urls.is_embedded() else None
+COPYLIFT_FEED_MAX_BYTES = env.integer(
+    "COPYLIFT_FEED_MAX_BYTES", 100 * 1024 * 1024, minimum=1024, about="The largest product feed taken in, in bytes."
+)
 COPYLIFT_INGEST_BACKLOG = env.integer(
     "COPYLIFT_INGEST_BACKLOG",
     5_000_000,
