@@ -59,3 +59,9 @@ def import_products(job_id: str) -> None:
     one = ProductImport.objects.filter(job_id=job_id).first()
     if one is not None:
         importing.settle_import(one)
+
+
+@shared_task(name="campaigns.launch_due_campaigns", ignore_result=True)
+def launch_due_campaigns() -> int:
+    """Launch every scheduled campaign whose hour has come. For the beat; one query where there is none."""
+    return services.launch_due_campaigns()

@@ -15,9 +15,9 @@ from campaigns.demo import data
 from campaigns.models import Campaign, CampaignExperiment
 from core import queries as core_queries
 
-ORDER = ("draft", "generating", "review", "ready", "running", "finished", "archived")
+ORDER = ("draft", "generating", "review", "ready", "scheduled", "running", "finished", "archived")
 # Where each state begins, in percent of the whole way; writing and traffic take most of the time.
-BEGINS = {"draft": 0, "generating": 5, "review": 50, "ready": 55, "running": 60}
+BEGINS = {"draft": 0, "generating": 5, "review": 50, "ready": 55, "scheduled": 55, "running": 60}
 WRITING_TAKES, TRAFFIC_TAKES = 45, 40
 
 

@@ -1,5 +1,5 @@
 """Forms of this app's pages, one file an area."""
 
-from campaigns.forms.campaigns import CampaignForm, GenerateForm
+from campaigns.forms.campaigns import CampaignForm, GenerateForm, ScheduleForm
 
-__all__ = ["CampaignForm", "GenerateForm"]
+__all__ = ["CampaignForm", "GenerateForm", "ScheduleForm"]

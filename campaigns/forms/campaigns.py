@@ -13,8 +13,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
-from campaigns.models import Audience, Campaign, Product
-from core import errors
+from campaigns.models import Audience, Brand, Campaign, Product
+from core import access, errors
+from core.models import User
 
 # More boxes than this nobody reads; a larger catalogue is entered through the product page's links.
 MOST_PRODUCTS_LISTED = 200
@@ -83,17 +84,22 @@ class CampaignForm(forms.ModelForm[Campaign]):
             "control_call_to_action": forms.TextInput,
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, member: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["products"]
+        self.member = member
+        brand, field = self.fields["brand"], self.fields["products"]
+        assert isinstance(brand, forms.ModelChoiceField)  # noqa: S101 - made from the model
+        brand.queryset = access.visible(member, Brand.objects.all())
         assert isinstance(field, ProductChoice)  # noqa: S101 - declared above
+        field.queryset = access.visible(member, Product.objects.all())
         field.widget.choices = [(product.pk, field.label_from_instance(product)) for product in self._listed()]
 
     def _listed(self) -> list[Product]:
         """The first products of the catalogue, and always those that are chosen."""
         chosen = [pk for pk in self._chosen() if str(pk).isdecimal()]
-        first = Product.objects.order_by("sku").values("pk")[:MOST_PRODUCTS_LISTED]
-        return list(Product.objects.filter(Q(pk__in=first) | Q(pk__in=chosen)).order_by("sku"))
+        open_to = access.visible(self.member, Product.objects.all())
+        first = open_to.order_by("sku").values("pk")[:MOST_PRODUCTS_LISTED]
+        return list(open_to.filter(Q(pk__in=first) | Q(pk__in=chosen)).order_by("sku"))
 
     def _chosen(self) -> Iterable[Any]:
         if isinstance(self.data, QueryDict) and self.is_bound:
@@ -114,6 +120,14 @@ class CampaignForm(forms.ModelForm[Campaign]):
             self.add_error(one.field if one.field in self.fields else None, one.message)
         if not problem.problems:
             self.add_error(None, problem.message)
+
+
+class ScheduleForm(forms.Form):
+    """When to launch, in the shop's time zone."""
+
+    starts_at = forms.DateTimeField(
+        label=_("Launch at"), input_formats=["%Y-%m-%dT%H:%M"], widget=forms.DateTimeInput({"type": "datetime-local"})
+    )
 
 
 class GenerateForm(forms.Form):

@@ -20,6 +20,7 @@ from campaigns.services.learning import (
 )
 from campaigns.services.prices import record_price
 from campaigns.services.reviews import approve_copy, edit_copy, refill_copy, reject_copy
+from campaigns.services.scheduling import launch_due_campaigns, schedule_campaign, unschedule_campaign
 from campaigns.services.scoring import due_for, score_waiting
 from campaigns.services.settling import settle_campaign, settle_generating
 from campaigns.services.shoppers import (
@@ -47,6 +48,7 @@ __all__ = [
     "finish_campaign",
     "give_consent",
     "launch_campaign",
+    "launch_due_campaigns",
     "lift_suppression",
     "make_dataset",
     "material",
@@ -55,6 +57,7 @@ __all__ = [
     "reject_copy",
     "request_generation",
     "request_scorer",
+    "schedule_campaign",
     "score_waiting",
     "set_control",
     "settle_campaign",
@@ -64,6 +67,7 @@ __all__ = [
     "suppress",
     "suppress_many",
     "train_scorer",
+    "unschedule_campaign",
     "upsert_shoppers",
     "withdraw_consent",
     "write_copy",

@@ -17,7 +17,8 @@ from campaigns.models.campaign import CampaignStatus
 from campaigns.services.campaigns import move
 from campaigns.services.guards import require
 from core import errors
-from core.models import User
+from core.models import User, WebhookEvent
+from core.services.webhooks import emit
 from experiments import services as experiments
 from experiments.lifecycle import Status
 from experiments.models import Experiment
@@ -28,22 +29,30 @@ MOST_COPIES = 20
 
 @transaction.atomic
 def launch_campaign(
-    campaign: Campaign, *, actor: User, planned_units: int | None = None, coverage: float = 1.0
+    campaign: Campaign, *, actor: User, planned_units: int | None = None, coverage: float | None = None
 ) -> list[Experiment]:
-    """ready → running: one started experiment for each audience, in the order in which shoppers are tried.
+    """ready or scheduled → running: one started experiment for each audience, in the order in which shoppers are tried.
 
-    `planned_units` is the plan for each experiment, over its arms. Raises Conflict with the sentence that says what is
+    `planned_units` is the plan for each experiment, over its arms, and `coverage` the share of shoppers in the test;
+    where they are not given, those of the campaign hold. Raises Conflict with the sentence that says what is
     missing, Forbidden without the role; then no row is written.
     """
     require(actor, "experiments.launch_experiment", "launch campaigns")
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    _require_ready(campaign)
-    audiences = queries.ordered_audiences(campaign)
+    require_ready(campaign)
+    units = campaign.planned_units if planned_units is None else planned_units
+    share = campaign.coverage if coverage is None else coverage
     made = [
-        _experiment(campaign, audience, actor=actor, position=position, planned_units=planned_units, coverage=coverage)
-        for position, audience in enumerate(audiences)
+        _experiment(campaign, audience, actor=actor, position=position, planned_units=units, coverage=share)
+        for position, audience in enumerate(queries.ordered_audiences(campaign))
     ]
     move(campaign, CampaignStatus.RUNNING, actor=actor)
+    emit(
+        WebhookEvent.CAMPAIGN_LAUNCHED,
+        key=f"campaign-launched-{campaign.pk}",
+        campaign=campaign.key,
+        experiments=[one.key for one in made],
+    )
     return made
 
 
@@ -55,6 +64,7 @@ def finish_campaign(campaign: Campaign, *, actor: User) -> Campaign:
     for link in queries.links_of(campaign):
         if link.experiment.status in {Status.RUNNING, Status.PAUSED}:
             experiments.stop_experiment(link.experiment, actor=actor)
+    emit(WebhookEvent.CAMPAIGN_FINISHED, key=f"campaign-finished-{campaign.pk}", campaign=campaign.key)
     return finished
 
 
@@ -63,7 +73,8 @@ def experiment_key(campaign: Campaign, audience: Audience) -> str:
     return f"{campaign.key}--{audience.key}"
 
 
-def _require_ready(campaign: Campaign) -> None:
+def require_ready(campaign: Campaign) -> None:
+    """Raise Conflict with the sentence that says what a launch would lack."""
     if campaign.status in {CampaignStatus.RUNNING, CampaignStatus.FINISHED, CampaignStatus.ARCHIVED}:
         _refuse(
             "already_launched", f"The campaign “{campaign}” is {campaign.status}: it was launched before or put away."
@@ -114,7 +125,7 @@ def _experiment(
         currency=queries.lead_product(campaign).currency,
         coverage=coverage,
         planned_units=planned_units,
-        planned_end=_end_of(campaign),
+        planned_end=end_of(campaign),
     )
     CampaignExperiment.objects.create(
         campaign=campaign, audience=audience, experiment=made, position=position, rule=audience.rule
@@ -127,7 +138,8 @@ def _arm(campaign: Campaign, copy: Copy) -> experiments.ArmInput:
     return experiments.ArmInput(key=f"copy-{copy.pk}", name=copy.shown("headline")[:200], content=content)
 
 
-def _end_of(campaign: Campaign) -> datetime | None:
+def end_of(campaign: Campaign) -> datetime | None:
+    """The first moment after the last day, in the shop's time zone; None where there is no last day."""
     if campaign.deadline is None:
         return None
     return timezone.make_aware(datetime.combine(campaign.deadline + timedelta(days=1), time.min))

@@ -7,7 +7,11 @@ from django.db import transaction
 from campaigns import lifecycle, queries
 from campaigns.models import Campaign, Copy
 from campaigns.models.campaign import CampaignStatus
+from campaigns.models.copies import CopyStatus
 from core import audit
+
+# Nobody reviews a candidate before its author hands it in.
+NOT_HANDED_IN = frozenset({CopyStatus.DRAFT, CopyStatus.DISCARDED})
 
 
 @transaction.atomic
@@ -19,7 +23,7 @@ def settle_campaign(campaign: Campaign) -> str:
     status = Campaign.objects.select_for_update().values_list("status", flat=True).get(pk=campaign.pk)
     if status not in lifecycle.OPEN_CAMPAIGN or queries.open_generation(campaign):
         return status
-    copies = Copy.objects.filter(campaign=campaign).count()
+    copies = Copy.objects.filter(campaign=campaign).exclude(status__in=NOT_HANDED_IN).count()
     approved = bool(copies) and not queries.audiences_without_approved(campaign)
     wanted = lifecycle.state_after_writing(copies=copies, every_audience_approved=approved)
     if wanted in lifecycle.CAMPAIGN_MOVES[status]:

@@ -9,20 +9,20 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from campaigns import facts, lifecycle, queries, services
-from campaigns.forms import CampaignForm, GenerateForm
+from campaigns.forms import CampaignForm, GenerateForm, ScheduleForm
 from campaigns.models import Brand, Campaign, Product
 from campaigns.models.campaign import CampaignStatus
 from campaigns.views import reads
 from campaigns.views.home import review_url
-from core import dispatch, errors
+from core import access, dispatch, errors
 from core import queries as core_queries
 from core.members import signed_in
 from core.models import User
@@ -31,7 +31,7 @@ from models_ml.channels import PARTS
 PAGE_SIZE = 25
 # The longest key a campaign may have, less the number that keeps it apart from others.
 KEY_LENGTH = 32
-STEPS = ("draft", "generating", "review", "ready", "running", "finished")
+STEPS = ("draft", "generating", "review", "ready", "scheduled", "running", "finished")
 
 
 @require_safe
@@ -40,7 +40,7 @@ STEPS = ("draft", "generating", "review", "ready", "running", "finished")
 def campaign_list(request: HttpRequest) -> HttpResponse:
     """All campaigns, found by name or key."""
     words = request.GET.get("q", "").replace("\x00", "").strip()[:100]
-    page = Paginator(reads.campaign_list(words), PAGE_SIZE).get_page(request.GET.get("page"))
+    page = Paginator(reads.campaign_list(signed_in(request), words), PAGE_SIZE).get_page(request.GET.get("page"))
     return render(request, "campaigns/list.html", {"page": page, "words": words})
 
 
@@ -49,7 +49,7 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def campaign_detail(request: HttpRequest, key: str) -> HttpResponse:
     """One campaign; HTMX asks for its upper part again while copy is being written."""
-    campaign = find(key)
+    campaign = find(request, key)
     context = work(campaign, signed_in(request))
     if request.headers.get("HX-Request"):
         return render(request, "campaigns/_work.html", context)
@@ -62,7 +62,7 @@ def campaign_detail(request: HttpRequest, key: str) -> HttpResponse:
 
 def work(campaign: Campaign, user: User) -> dict[str, Any]:
     """Where the campaign stands, what may be done, and its copy."""
-    audiences, products = queries.ordered_audiences(campaign), queries.products_of(campaign)
+    audiences, products = queries.ordered_audiences(campaign), reads.products_of(campaign)
     reads.dress(products, campaign.language)
     groups = reads.audience_groups(campaign, audiences, queries.copies_of(campaign).order_by("id"))
     job = next(iter(core_queries.jobs_of(campaign, 1)), None)
@@ -80,6 +80,7 @@ def work(campaign: Campaign, user: User) -> dict[str, Any]:
         "refusals": refusals(campaign, groups),
         "control": {part: getattr(campaign, f"control_{part}") for part in PARTS},
         "experiments": reads.experiments_of(campaign),
+        "zone": timezone.get_current_timezone_name(),
     }
 
 
@@ -93,10 +94,15 @@ def steps(campaign: Campaign) -> list[dict[str, Any]]:
 def allowed(campaign: Campaign, user: User, *, writing: bool) -> dict[str, bool]:
     """Which steps this member may take in the present state."""
     open_now = campaign.status in lifecycle.OPEN_CAMPAIGN and not writing
+    waits, launcher = campaign.status == CampaignStatus.SCHEDULED, user.has_perm("experiments.launch_experiment")
+    sources = lifecycle.sources(lifecycle.CAMPAIGN_MOVES, CampaignStatus.ARCHIVED)
     return {
         "generate": open_now and user.has_perm("campaigns.generate_copy"),
-        "launch": open_now and user.has_perm("experiments.launch_experiment"),
-        "finish": campaign.status == CampaignStatus.RUNNING and user.has_perm("experiments.launch_experiment"),
+        "launch": (open_now or waits) and launcher,
+        "schedule": campaign.status == CampaignStatus.READY and not writing and launcher,
+        "unschedule": waits and launcher,
+        "finish": campaign.status == CampaignStatus.RUNNING and launcher,
+        "archive": campaign.status in sources and not writing and user.has_perm("campaigns.change_campaign"),
     }
 
 
@@ -127,10 +133,13 @@ def offer_text(campaign: Campaign, products: list[Product]) -> str:
 @permission_required("campaigns.add_campaign", raise_exception=True)
 def campaign_new(request: HttpRequest) -> HttpResponse:
     """The empty brief, or a new campaign from it."""
+    member = signed_in(request)
     if request.method != "POST":
-        return render(request, "campaigns/new.html", {"form": CampaignForm(initial=first_values(request))})
-    form = CampaignForm(request.POST)
-    campaign = create(form, signed_in(request)) if form.is_valid() else None
+        return render(
+            request, "campaigns/new.html", {"form": CampaignForm(initial=first_values(request), member=member)}
+        )
+    form = CampaignForm(request.POST, member=member)
+    campaign = create(form, member) if form.is_valid() else None
     if campaign is None:
         return render(request, "campaigns/new.html", {"form": form}, status=422)
     messages.success(request, _("The campaign is made. Now have copy written for it."))
@@ -139,8 +148,11 @@ def campaign_new(request: HttpRequest) -> HttpResponse:
 
 def first_values(request: HttpRequest) -> dict[str, Any]:
     """What stands in an empty brief: the product of `?product=SKU`, and the brand's habits where there is but one."""
-    chosen = list(Product.objects.filter(sku=request.GET.get("product", "").replace("\x00", "")))
-    brands = list(Brand.objects.all()[:2])
+    member = signed_in(request)
+    chosen = list(
+        access.visible(member, Product.objects.all()).filter(sku=request.GET.get("product", "").replace("\x00", ""))
+    )
+    brands = list(access.visible(member, Brand.objects.all())[:2])
     if len(brands) > 1:
         return {"products": chosen}
     habits = ({"brand": one, "language": one.default_language, "tone": one.tone} for one in brands)
@@ -178,7 +190,7 @@ def free_key(name: str) -> str:
 @permission_required("campaigns.generate_copy", raise_exception=True)
 def campaign_generate(request: HttpRequest, key: str) -> HttpResponse:
     """Ask the model for copy; the page shows how far it is."""
-    campaign, form = find(key), GenerateForm(request.POST)
+    campaign, form = find(request, key), GenerateForm(request.POST)
     if not form.is_valid():
         messages.error(
             request, " ".join(f"{_('Copies for each audience')}: {one}" for one in form.errors["per_audience"])
@@ -200,7 +212,7 @@ def campaign_generate(request: HttpRequest, key: str) -> HttpResponse:
 @permission_required("experiments.launch_experiment", raise_exception=True)
 def campaign_launch(request: HttpRequest, key: str) -> HttpResponse:
     """Start one experiment for each audience, or say what is missing."""
-    campaign = find(key)
+    campaign = find(request, key)
     try:
         services.launch_campaign(campaign, actor=signed_in(request))
     except errors.CopyliftError as problem:
@@ -215,7 +227,7 @@ def campaign_launch(request: HttpRequest, key: str) -> HttpResponse:
 @permission_required("experiments.launch_experiment", raise_exception=True)
 def campaign_finish(request: HttpRequest, key: str) -> HttpResponse:
     """End a running campaign: every experiment of it stops for good."""
-    campaign = find(key)
+    campaign = find(request, key)
     try:
         services.finish_campaign(campaign, actor=signed_in(request))
     except errors.CopyliftError as problem:
@@ -225,9 +237,55 @@ def campaign_finish(request: HttpRequest, key: str) -> HttpResponse:
     return redirect("campaigns:detail", key=campaign.key)
 
 
-def find(key: str) -> Campaign:
-    """The campaign, or the 404 page."""
+@require_POST
+@login_required
+@permission_required("experiments.launch_experiment", raise_exception=True)
+def campaign_schedule(request: HttpRequest, key: str) -> HttpResponse:
+    """Set the hour of the launch."""
+    campaign, form = find(request, key), ScheduleForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(f"{_('Launch at')}: {one}" for one in form.errors["starts_at"]))
+        return redirect("campaigns:detail", key=campaign.key)
     try:
-        return queries.campaign_by_key(key)
-    except errors.NotFound as problem:
-        raise Http404(problem.message) from None
+        services.schedule_campaign(campaign, starts_at=form.cleaned_data["starts_at"], actor=signed_in(request))
+    except errors.CopyliftError as problem:
+        messages.error(request, " ".join(problem.sentences()))
+    else:
+        messages.success(request, _("The launch is scheduled. You are told if it cannot be launched at its hour."))
+    return redirect("campaigns:detail", key=campaign.key)
+
+
+@require_POST
+@login_required
+@permission_required("experiments.launch_experiment", raise_exception=True)
+def campaign_unschedule(request: HttpRequest, key: str) -> HttpResponse:
+    """Take the hour back: the campaign waits for a person again."""
+    campaign = find(request, key)
+    try:
+        services.unschedule_campaign(campaign, actor=signed_in(request))
+    except errors.CopyliftError as problem:
+        messages.error(request, " ".join(problem.sentences()))
+    else:
+        messages.success(request, _("The scheduled launch is taken back."))
+    return redirect("campaigns:detail", key=campaign.key)
+
+
+@require_POST
+@login_required
+@permission_required("campaigns.change_campaign", raise_exception=True)
+def campaign_archive(request: HttpRequest, key: str) -> HttpResponse:
+    """Put away what is not running."""
+    campaign = find(request, key)
+    try:
+        services.archive_campaign(campaign, actor=signed_in(request))
+    except errors.CopyliftError as problem:
+        messages.error(request, " ".join(problem.sentences()))
+    else:
+        messages.success(request, _("The campaign is archived. Its copy and results stay readable."))
+    return redirect("campaigns:detail", key=campaign.key)
+
+
+def find(request: HttpRequest, key: str) -> Campaign:
+    """The campaign, or the 404 page: also for one of a brand that the member may not see."""
+    rows = Campaign.objects.select_related("brand", "created_by")
+    return get_object_or_404(access.visible(signed_in(request), rows), key=key)

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_safe
 from campaigns.demo import progress
 from campaigns.models import Campaign
 from campaigns.views import reads
-from core import queries as core_queries
 from core.members import signed_in
 from core.models import User
 
@@ -33,12 +32,12 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def live(user: User) -> dict[str, Any]:
     """All that the live part shows; what a role may not see is not read."""
-    running, more = reads.running_experiments() if user.has_perm("experiments.view_experiment") else ([], 0)
+    running, more = reads.running_experiments(user) if user.has_perm("experiments.view_experiment") else ([], 0)
     return {
         "running": running,
         "more_running": more,
         "waiting": tasks(user),
-        "jobs": core_queries.recent_jobs(JOBS_SHOWN) if user.has_perm("core.view_job") else [],
+        "jobs": reads.jobs_for(user, JOBS_SHOWN) if user.has_perm("core.view_job") else [],
         "demo": progress.setting_up() if user.has_perm("campaigns.view_campaign") else [],
     }
 
@@ -50,7 +49,7 @@ def tasks(user: User) -> list[dict[str, str]]:
         for campaign in reads.waiting_campaigns(user, 50):
             found += _campaign_tasks(user, campaign)
     if user.has_perm("experiments.import_experiment") or user.has_perm("experiments.launch_experiment"):
-        found += [_undecided(experiment) for experiment in reads.undecided_experiments(TASKS_SHOWN)]
+        found += [_undecided(experiment) for experiment in reads.undecided_experiments(user, TASKS_SHOWN)]
     return found[:TASKS_SHOWN]
 
 

@@ -13,8 +13,9 @@ from campaigns import facts, queries
 from campaigns.models import Audience, Campaign, Product
 from campaigns.models.copies import CopyStatus
 from campaigns.views.scores import shown_score
-from core import audit
-from core.models import User
+from core import access, audit
+from core import queries as core_queries
+from core.models import Job, User
 from experiments import queries as experiment_queries
 from experiments.lifecycle import Status
 from experiments.models import Analysis, Experiment
@@ -33,6 +34,9 @@ ACTIONS = {
     "campaign.draft": _("put it back to draft: there is no copy"),
     "campaign.review": _("opened the review"),
     "campaign.ready": _("found it ready: each audience has approved copy"),
+    "campaign.scheduled": _("scheduled the launch"),
+    "campaign.unscheduled": _("took the scheduled launch back"),
+    "campaign.launch_failed": _("could not launch it at its hour"),
     "campaign.running": _("launched it"),
     "campaign.finished": _("ended it"),
     "campaign.archived": _("archived it"),
@@ -53,9 +57,10 @@ def page_language() -> str:
 
 
 # --- experiments ------------------------------------------------------------------------------------------------
-def running_experiments() -> tuple[list[Experiment], int]:
+def running_experiments(user: User) -> tuple[list[Experiment], int]:
     """The running experiments with their newest figures, and how many more there are."""
-    found = list(experiment_queries.experiment_list().filter(status=Status.RUNNING)[: RUNNING_SHOWN + 40])
+    listed = access.visible(user, experiment_queries.experiment_list().filter(status=Status.RUNNING))
+    found = list(listed[: RUNNING_SHOWN + 40])
     shown = found[:RUNNING_SHOWN]
     newest = Analysis.objects.filter(experiment__in=shown).order_by("experiment_id", "-created_at", "-id")
     by_experiment = {one.experiment_id: one for one in newest.distinct("experiment_id")}
@@ -94,19 +99,34 @@ def experiments_of(campaign: Campaign) -> list[Experiment]:
     return list(found.prefetch_related(None).order_by("campaign_link__position"))
 
 
-def undecided_experiments(limit: int) -> list[Experiment]:
+def undecided_experiments(user: User, limit: int) -> list[Experiment]:
     """Live experiments that were stopped and wait for a decision."""
-    return list(Experiment.objects.filter(status=Status.STOPPED, source="live").order_by("-stopped_at")[:limit])
+    stopped = access.visible(user, Experiment.objects.filter(status=Status.STOPPED, source="live"))
+    return list(stopped.order_by("-stopped_at")[:limit])
+
+
+def jobs_for(user: User, limit: int) -> list[Job]:
+    """The newest jobs; those about a campaign of a brand that the member may not see are left out."""
+    found = core_queries.recent_jobs(limit * 4)
+    table = Campaign._meta.label
+    about = {job.object_id for job in found if job.object_type == table}
+    seen = access.visible(user, Campaign.objects.filter(pk__in=about)).values_list("pk", flat=True) if about else ()
+    open_to = {str(pk) for pk in seen}
+    return [job for job in found if job.object_type != table or job.object_id in open_to][:limit]
 
 
 # --- campaigns --------------------------------------------------------------------------------------------------
-def campaign_list(words: str = "") -> QuerySet[Campaign]:
-    """All campaigns, the newest first, with how much copy waits and is approved."""
-    found = Campaign.objects.annotate(
-        audience_count=Count("audiences", distinct=True),
-        pending_count=Count("copies", filter=Q(copies__status=CopyStatus.PENDING), distinct=True),
-        approved_count=Count("copies", filter=Q(copies__status=CopyStatus.APPROVED), distinct=True),
-    ).order_by("-created_at", "-id")
+def campaign_list(user: User, words: str = "") -> QuerySet[Campaign]:
+    """The campaigns the member may see, the newest first, with how much copy waits and is approved."""
+    found = (
+        access.visible(user, Campaign.objects.all())
+        .annotate(
+            audience_count=Count("audiences", distinct=True),
+            pending_count=Count("copies", filter=Q(copies__status=CopyStatus.PENDING), distinct=True),
+            approved_count=Count("copies", filter=Q(copies__status=CopyStatus.APPROVED), distinct=True),
+        )
+        .order_by("-created_at", "-id")
+    )
     return found.filter(Q(name__icontains=words) | Q(key__icontains=words)) if words else found
 
 
@@ -114,7 +134,8 @@ def waiting_campaigns(user: User, limit: int) -> list[Campaign]:
     """Campaigns in which somebody must do something; `reviewable` counts the copy that `user` may decide on."""
     pending = Q(copies__status=CopyStatus.PENDING)
     own = Q(copies__author=user) | Q(copies__requested_by=user)
-    found = Campaign.objects.filter(status__in=["draft", "review", "ready"]).order_by("-created_at")
+    open_now = Campaign.objects.filter(status__in=["draft", "review", "ready"])
+    found = access.visible(user, open_now).order_by("-created_at")
     return list(
         found.annotate(
             pending_count=Count("copies", filter=pending), reviewable=Count("copies", filter=pending & ~own)
@@ -185,6 +206,12 @@ def product_list(words: str = "") -> QuerySet[Product]:
             | Q(description_zh__icontains=word)
         )
     return found
+
+
+def products_of(campaign: Campaign) -> list[Product]:
+    """The campaign's products in the order they were chosen, in one query."""
+    links = Campaign.products.through.objects.filter(campaign_id=campaign.pk).order_by("id")
+    return [link.product for link in links.select_related("product")]
 
 
 def dress(products: Iterable[Any], language: str) -> None:

@@ -74,6 +74,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": {"task": "core.deliver_webhooks", "schedule": 3.0, "options": {"expires": 6}},
     "fold-events": {"task": "experiments.fold_events", "schedule": 3.0, "options": {"expires": 6, "queue": "ingest"}},
     "refresh-analyses": {"task": "experiments.refresh_analyses", "schedule": 5.0, "options": {"expires": 10}},
+    "launch-due-campaigns": {"task": "campaigns.launch_due_campaigns", "schedule": 15.0, "options": {"expires": 30}},
     "settle-campaigns": {"task": "campaigns.settle_campaigns", "schedule": 30.0, "options": {"expires": 60}},
     "score-copy": {
         "task": "campaigns.score_waiting_copy",
