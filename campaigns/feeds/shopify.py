@@ -16,6 +16,7 @@ SHARED = ("Title", "Body (HTML)", "Vendor", "Type", "Product Category", "Publish
           "Option1 Name", "Option2 Name", "Option3 Name")  # fmt: skip
 OPTIONS = ("Option1", "Option2", "Option3")
 _DEFAULT = "default title"
+_HIDDEN = frozenset({"draft", "archived"})  # of "Status"; the older column "Published" may still say true
 _NOT_WORD = re.compile(r"[^\w]+")
 
 
@@ -96,6 +97,8 @@ def _finished(values: dict[str, str]) -> dict[str, str]:
     chosen = [(values.get(f"{slot} Name", ""), values.get(f"{slot} Value", "")) for slot in OPTIONS]
     options = {name: value for name, value in chosen if name and value and value.lower() != _DEFAULT}
     plain = {name: value for name, value in values.items() if not name.startswith("Option")}
+    if plain.get("Status", "").strip().lower() in _HIDDEN:
+        plain["Published"] = "false"
     if not plain.get("Variant SKU", "").strip(" '"):
         plain["Variant SKU"] = _made_sku(plain.get("Handle", ""), [value for _name, value in chosen])
     return plain | {f"Option: {name}": value for name, value in options.items()}

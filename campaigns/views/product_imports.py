@@ -123,7 +123,11 @@ def _look(request: HttpRequest, one: ProductImport, mapping: dict[str, str], sta
     context = {
         "one": one,
         "format_name": FORMAT_NAMES.get(one.format, one.format),
-        "columns": [(place, column, mapping[column]) for place, column in enumerate(columns)],
+        # Those that are used come first; an export of Shopify has some forty others.
+        "columns": sorted(
+            ((place, column, mapping[column]) for place, column in enumerate(columns)), key=lambda one: not one[2]
+        ),
+        "mark_missing": "mark_missing" in request.POST,
         "choices": field_choices(),
         "rows": [_shown(row, one.language) for row in rows],
     }

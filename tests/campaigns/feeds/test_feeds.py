@@ -200,3 +200,10 @@ def test_no_bytes_break_a_reader(tmp_path: Path, head: bytes, rest: bytes) -> No
         for row in rows_of(tmp_path / "feed", head + rest):
             json.dumps([problem.to_dict() for problem in row.problems], ensure_ascii=False).encode()
             "".join(str(value) for value in row.values.values()).encode()
+
+
+@pytest.mark.parametrize(("status", "on_sale"), [("active", True), ("draft", False), ("archived", False)])
+def test_a_shopify_draft_is_not_on_sale_whatever_published_says(status: str, on_sale: bool, tmp_path: Path) -> None:
+    text = f"Handle,Title,Variant Price,Published,Status\nmug,Mug,9,true,{status}\n"
+    [row] = rows_of(tmp_path / "feed", text)
+    assert row.values["is_active"] is on_sale
