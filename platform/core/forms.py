@@ -43,7 +43,10 @@ class WebhookForm(forms.Form):
         help_text=_("It is called from here by POST and must be open to the internet."),
     )
     events = forms.MultipleChoiceField(
-        label=_("Is told of"), choices=WebhookEvent.choices, widget=forms.CheckboxSelectMultiple
+        label=_("Is told of"),
+        # A ping goes to one webhook whatever it is told of.
+        choices=[choice for choice in WebhookEvent.choices if choice[0] != WebhookEvent.PING],
+        widget=forms.CheckboxSelectMultiple,
     )
 
 

@@ -68,7 +68,7 @@ def test_a_webhook_is_made_and_its_secret_shown_once(client: Client) -> None:
 
 def test_an_address_inside_is_refused_beside_its_field(client: Client) -> None:
     client.force_login(people.dora())
-    sent = {"name": "x", "url": "http://127.0.0.1/", "events": ["ping"]}
+    sent = {"name": "x", "url": "http://127.0.0.1/", "events": ["message.sms"]}
     answer = client.post(reverse("core:webhooks"), sent)
     assert "inside a private network" in answer.content.decode()
     assert not Webhook.objects.exists()
