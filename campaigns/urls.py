@@ -29,5 +29,6 @@ pages = [
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("notices/read/", home.notices_read, name="notices_read"),
     path("", include((pages, "campaigns"))),
 ]

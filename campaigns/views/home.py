@@ -6,20 +6,23 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from campaigns.demo import progress
 from campaigns.models import Campaign
 from campaigns.views import reads
 from core.members import signed_in
-from core.models import User
+from core.models import Notice, User
 
 JOBS_SHOWN = 5
 TASKS_SHOWN = 8
+NOTICES_SHOWN = 5
+LONGEST_NUMBER = 18
 
 
 @require_safe
@@ -30,6 +33,16 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, part, live(signed_in(request)))
 
 
+@require_POST
+@login_required
+def notices_read(request: HttpRequest) -> HttpResponse:
+    """Put away the member's own notices up to the newest that the page showed: one that came meanwhile stays."""
+    newest = request.POST.get("newest", "")
+    if newest.isascii() and newest.isdecimal() and len(newest) <= LONGEST_NUMBER:
+        Notice.objects.filter(user=signed_in(request), read_at=None, pk__lte=int(newest)).update(read_at=timezone.now())
+    return redirect("home")
+
+
 def live(user: User) -> dict[str, Any]:
     """All that the live part shows; what a role may not see is not read."""
     running, more = reads.running_experiments(user) if user.has_perm("experiments.view_experiment") else ([], 0)
@@ -38,6 +51,7 @@ def live(user: User) -> dict[str, Any]:
         "more_running": more,
         "waiting": tasks(user),
         "jobs": reads.jobs_for(user, JOBS_SHOWN) if user.has_perm("core.view_job") else [],
+        "notices": reads.unread_notices(user, NOTICES_SHOWN),
         "demo": progress.setting_up() if user.has_perm("campaigns.view_campaign") else [],
     }
 

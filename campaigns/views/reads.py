@@ -15,7 +15,7 @@ from campaigns.models.copies import CopyStatus
 from campaigns.views.scores import shown_score
 from core import access, audit
 from core import queries as core_queries
-from core.models import Job, User
+from core.models import Job, Notice, User
 from experiments import queries as experiment_queries
 from experiments.lifecycle import Status
 from experiments.models import Analysis, Experiment
@@ -103,6 +103,11 @@ def undecided_experiments(user: User, limit: int) -> list[Experiment]:
     """Live experiments that were stopped and wait for a decision."""
     stopped = access.visible(user, Experiment.objects.filter(status=Status.STOPPED, source="live"))
     return list(stopped.order_by("-stopped_at")[:limit])
+
+
+def unread_notices(user: User, limit: int) -> list[Notice]:
+    """What the member was told and has not put away, the newest first."""
+    return list(Notice.objects.filter(user=user, read_at=None).order_by("-id")[:limit])
 
 
 def jobs_for(user: User, limit: int) -> list[Job]:

@@ -174,3 +174,15 @@ def test_a_stranger_to_the_brand_finds_no_campaign(client: Client) -> None:
 def test_a_scheduled_campaign_of_the_demo_shows_how_far_it_is() -> None:
     campaign = scheduled(people.alice(), key=next(iter(progress.plays())))
     assert progress.has_arrived(campaign) or progress.setting_up()
+
+
+def test_home_shows_what_i_was_told_until_i_put_it_away(client: Client) -> None:
+    alice, bob = people.alice(), people.bob()
+    told = [Notice.objects.create(user=one, kind="alert", key="k", subject="<b>Told") for one in (alice, bob)]
+    client.force_login(alice)
+    assert "&lt;b&gt;Told" in client.get(reverse("home")).content.decode()
+    assert client.post(reverse("notices_read"), {"newest": "x"}).status_code == 302
+    assert Notice.objects.filter(read_at=None).count() == 2
+    assert client.post(reverse("notices_read"), {"newest": str(told[1].pk)}).status_code == 302
+    assert Notice.objects.get(read_at=None).user == bob
+    assert "Told" not in client.get(reverse("home")).content.decode()
