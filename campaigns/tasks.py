@@ -52,6 +52,12 @@ def settle_campaigns() -> int:
     return services.settle_generating()
 
 
+@shared_task(name="campaigns.trip_breached", ignore_result=True)
+def trip_breached() -> int:
+    """Pull the circuit breaker of campaigns in which a guardrail was broken. For the beat; one query where none is."""
+    return services.trip_breached()
+
+
 @shared_task(name=importing.IMPORT_TASK, ignore_result=True)
 def import_products(job_id: str) -> None:
     """Store a product feed, then bring its row in line, however the job ended."""

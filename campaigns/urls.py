@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from campaigns.views import campaigns, home, learning, product_imports, products
+from campaigns.views import breaker, campaigns, home, learning, product_imports, products
 
 pages = [
     path("campaigns/", campaigns.campaign_list, name="list"),
@@ -16,6 +16,8 @@ pages = [
     path("campaigns/<slug:key>/unschedule/", campaigns.campaign_unschedule, name="unschedule"),
     path("campaigns/<slug:key>/archive/", campaigns.campaign_archive, name="archive"),
     path("campaigns/<slug:key>/finish/", campaigns.campaign_finish, name="finish"),
+    path("campaigns/<slug:key>/trip/", breaker.campaign_trip, name="trip"),
+    path("campaigns/<slug:key>/reset/", breaker.campaign_reset, name="reset"),
     path("models/learning/", learning.learning, name="learning"),
     path("models/learning/dataset/", learning.learning_dataset, name="learning_dataset"),
     path("models/learning/scorer/", learning.learning_scorer, name="learning_scorer"),

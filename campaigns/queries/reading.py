@@ -188,13 +188,15 @@ def links_of(campaign: Campaign) -> list[CampaignExperiment]:
 def decide(key: str, *, unit: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """What a shopper gets from a campaign: the decision of the first audience whose rule fits, for JSON.
 
-    `experiment` and `audience` are None where none fits (`no_audience`) or nothing was launched (`not_running`); then
-    the content is what the shop shows today. Raises NotFound for an unknown campaign.
+    `experiment` and `audience` are None where none fits (`no_audience`), nothing was launched (`not_running`) or the
+    circuit breaker is pulled (`tripped`); then the content is what the shop shows today. Raises NotFound for an unknown
+    campaign.
     """
     links = CampaignExperiment.objects.filter(campaign__key=key).order_by("position")
-    found = list(links.values_list("audience__key", "rule", "experiment__key"))
-    for audience, rule, experiment in found:
-        if rules.matches(rule, attributes):
+    found = list(links.values_list("audience__key", "rule", "experiment__key", "campaign__tripped_at"))
+    for audience, rule, experiment, tripped_at in found:
+        # Where the circuit breaker is pulled no arm is shown, whatever somebody did to the experiment meanwhile.
+        if tripped_at is None and rules.matches(rule, attributes):
             decision = experiments.decide(experiment, [unit])[0].to_dict()
             return {"campaign": key, "audience": audience, **decision}
     return {
@@ -205,9 +207,15 @@ def decide(key: str, *, unit: str, attributes: Mapping[str, Any]) -> dict[str, A
         "in_experiment": False,
         "arm": None,
         "control": True,
-        "reason": "no_audience" if found else "not_running",
+        "reason": _reason(found),
         "content": control_content(campaign_by_key(key)),
     }
+
+
+def _reason(links: list[tuple[Any, ...]]) -> str:
+    if any(tripped_at for *_link, tripped_at in links):
+        return "tripped"
+    return "no_audience" if links else "not_running"
 
 
 def control_content(campaign: Campaign) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Writes of campaigns: making one, asking for copy, storing it, reviewing it, launching. Import the names from here."""
 
+from campaigns.services.breaker import reset_campaign, trip_breached, trip_campaign
 from campaigns.services.campaigns import archive_campaign, create_campaign, set_control
 from campaigns.services.copies import store_candidate, submit_copy
 from campaigns.services.generation import (
@@ -57,6 +58,7 @@ __all__ = [
     "reject_copy",
     "request_generation",
     "request_scorer",
+    "reset_campaign",
     "schedule_campaign",
     "score_waiting",
     "set_control",
@@ -67,6 +69,8 @@ __all__ = [
     "suppress",
     "suppress_many",
     "train_scorer",
+    "trip_breached",
+    "trip_campaign",
     "unschedule_campaign",
     "upsert_shoppers",
     "withdraw_consent",

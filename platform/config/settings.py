@@ -74,6 +74,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": {"task": "core.deliver_webhooks", "schedule": 3.0, "options": {"expires": 6}},
     "fold-events": {"task": "experiments.fold_events", "schedule": 3.0, "options": {"expires": 6, "queue": "ingest"}},
     "refresh-analyses": {"task": "experiments.refresh_analyses", "schedule": 5.0, "options": {"expires": 10}},
+    "trip-breached": {"task": "campaigns.trip_breached", "schedule": 5.0, "options": {"expires": 10}},
     "launch-due-campaigns": {"task": "campaigns.launch_due_campaigns", "schedule": 15.0, "options": {"expires": 30}},
     "settle-campaigns": {"task": "campaigns.settle_campaigns", "schedule": 30.0, "options": {"expires": 60}},
     "score-copy": {
@@ -220,14 +221,14 @@ COPYLIFT_EVENT_RETENTION_DAYS = env.integer(
     maximum=36_500,
     about="Raw events are dropped when they are older than this many days and nothing needs them. 0: kept for ever.",
 )
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
-INSTALLED_APPS.insert(0, "django.forms")
 COPYLIFT_ALLOW_PRIVATE_ADDRESSES = env.flag(
     "COPYLIFT_ALLOW_PRIVATE_ADDRESSES",
     about="Images and webhooks may be called inside this network and at any port. For development only.",
 )
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+INSTALLED_APPS.insert(0, "django.forms")
 
 LOGGING = logs.configuration(
     style=env.choice(
