@@ -28,7 +28,12 @@ LARGEST_AMOUNT = Decimal(10_000_000)
 
 
 class OfferError(ValueError):
-    """An offer value that cannot be used, in a sentence."""
+    """An offer value that cannot be used, in a sentence; `code` names what is wrong, for `campaigns.offer_words`."""
+
+    def __init__(self, message: str, code: str, value: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.value = value
 
 
 def money(amount: Decimal, currency: str, language: str) -> str:
@@ -71,12 +76,12 @@ def checked_offer(kind: str, value: str) -> str:
     value = value.strip()
     if kind == "none":
         if value:
-            raise OfferError("must be empty where there is no offer")
+            raise OfferError("must be empty where there is no offer", "not_empty")
         return ""
     if kind == "free_shipping" and not value:
         return ""
     if not value:
-        raise OfferError("says what the offer gives; it is missing")
+        raise OfferError("says what the offer gives; it is missing", "missing")
     if kind not in NUMBER_OFFERS:
         return value
     return plain(_number(kind, value))
@@ -92,11 +97,12 @@ def _number(kind: str, value: str) -> Decimal:
     try:
         number = Decimal(value)
     except InvalidOperation:
-        raise OfferError(f"must be a number for this offer, such as 20; got {value[:40]!r}") from None
+        shown = repr(value[:40])
+        raise OfferError(f"must be a number for this offer, such as 20; got {shown}", "number", shown) from None
     if not number.is_finite() or number != round(number, 2):
-        raise OfferError("must be a number with at most two decimals")
+        raise OfferError("must be a number with at most two decimals", "decimals")
     if kind == "percent" and not 0 < number < 100:
-        raise OfferError("must be over 0 and under 100 percent")
+        raise OfferError("must be over 0 and under 100 percent", "percent")
     if not 0 < number <= LARGEST_AMOUNT:
-        raise OfferError(f"must be over 0 and at most {LARGEST_AMOUNT:,}")
+        raise OfferError(f"must be over 0 and at most {LARGEST_AMOUNT:,}", "amount")
     return number

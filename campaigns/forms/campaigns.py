@@ -55,24 +55,36 @@ class AudienceChoice(forms.ModelMultipleChoiceField[Audience]):
         return f"{obj.name(language)}: {described}" if described else str(obj.name(language))
 
 
-class CampaignForm(forms.ModelForm[Campaign]):
-    """A new campaign's whole brief."""
+class ChosenBrand(forms.ModelChoiceField[Brand]):
+    """A brand that the member may see."""
 
-    products = ProductChoice(Product.objects.all(), label=_("Products"), widget=forms.CheckboxSelectMultiple)
-    audiences = AudienceChoice(
-        Audience.objects.all(),
-        label=_("Audiences"),
-        widget=forms.CheckboxSelectMultiple,
-        help_text=_("Each gets copy of its own and an experiment of its own."),
-    )
+    def __init__(self, member: User) -> None:
+        super().__init__(access.visible(member, Brand.objects.all()), label=_("Brand"))
 
-    landing_url = forms.URLField(
+
+def landing_page() -> forms.URLField:
+    """Where a click leads; an address without a scheme is taken as https."""
+    return forms.URLField(
         label=_("Landing page"),
         max_length=500,
         required=False,
         assume_scheme="https",
         help_text=_("Where a click leads."),
     )
+
+
+class CampaignForm(forms.ModelForm[Campaign]):
+    """A new campaign's whole brief."""
+
+    products = ProductChoice(Product.objects.all(), label=_("Products"), widget=forms.CheckboxSelectMultiple)
+    audiences = AudienceChoice(
+        Audience.objects.filter(is_archived=False),
+        label=_("Audiences"),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Each gets copy of its own and an experiment of its own."),
+    )
+
+    landing_url = landing_page()
 
     class Meta:
         model = Campaign
@@ -87,9 +99,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
     def __init__(self, *args: Any, member: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.member = member
-        brand, field = self.fields["brand"], self.fields["products"]
-        assert isinstance(brand, forms.ModelChoiceField)  # noqa: S101 - made from the model
-        brand.queryset = access.visible(member, Brand.objects.all())
+        self.fields["brand"], field = ChosenBrand(member), self.fields["products"]
         assert isinstance(field, ProductChoice)  # noqa: S101 - declared above
         field.queryset = access.visible(member, Product.objects.all())
         field.widget.choices = [(product.pk, field.label_from_instance(product)) for product in self._listed()]

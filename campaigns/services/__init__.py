@@ -1,7 +1,7 @@
 """Writes of campaigns: making one, asking for copy, storing it, reviewing it, launching. Import the names from here."""
 
 from campaigns.services.breaker import reset_campaign, trip_breached, trip_campaign
-from campaigns.services.campaigns import archive_campaign, create_campaign, set_control
+from campaigns.services.campaigns import archive_campaign, create_campaign, free_key, set_control
 from campaigns.services.copies import store_candidate, submit_copy
 from campaigns.services.generation import (
     Writer,
@@ -47,6 +47,7 @@ __all__ = [
     "due_for",
     "edit_copy",
     "finish_campaign",
+    "free_key",
     "give_consent",
     "launch_campaign",
     "launch_due_campaigns",

@@ -10,6 +10,9 @@ from datetime import datetime, time, timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
 
 from campaigns import queries
 from campaigns.models import Audience, Campaign, CampaignExperiment, Copy
@@ -37,7 +40,7 @@ def launch_campaign(
     where they are not given, those of the campaign hold. Raises Conflict with the sentence that says what is
     missing, Forbidden without the role; then no row is written.
     """
-    require(actor, "experiments.launch_experiment", "launch campaigns")
+    require(actor, "experiments.launch_experiment", _("launch campaigns"))
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
     require_ready(campaign)
     units = campaign.planned_units if planned_units is None else planned_units
@@ -59,7 +62,7 @@ def launch_campaign(
 @transaction.atomic
 def finish_campaign(campaign: Campaign, *, actor: User) -> Campaign:
     """running → finished: every experiment that still runs is stopped."""
-    require(actor, "experiments.launch_experiment", "end campaigns")
+    require(actor, "experiments.launch_experiment", _("end campaigns"))
     finished = move(campaign, CampaignStatus.FINISHED, actor=actor)
     for link in queries.links_of(campaign):
         if link.experiment.status in {Status.RUNNING, Status.PAUSED}:
@@ -76,22 +79,26 @@ def experiment_key(campaign: Campaign, audience: Audience) -> str:
 def require_ready(campaign: Campaign) -> None:
     """Raise Conflict with the sentence that says what a launch would lack."""
     if campaign.status in {CampaignStatus.RUNNING, CampaignStatus.FINISHED, CampaignStatus.ARCHIVED}:
-        _refuse(
-            "already_launched", f"The campaign “{campaign}” is {campaign.status}: it was launched before or put away."
-        )
+        words = {"campaign": campaign.name, "status": CampaignStatus(campaign.status).label}
+        sentence = _("The campaign “%(campaign)s” is %(status)s: it was launched before or put away.")
+        _refuse("already_launched", sentence % words)
     if queries.open_generation(campaign):
-        _refuse("already_generating", "Copy is being written for this campaign. Wait for it, or cancel the job.")
+        _refuse("already_generating", _("Copy is being written for this campaign. Wait for it, or cancel the job."))
     if not campaign.audiences.exists():
-        _refuse("no_audience", f"The campaign “{campaign}” has no audience.")
+        _refuse("no_audience", _("The campaign “%(campaign)s” has no audience.") % {"campaign": campaign.name})
     if missing := queries.audiences_without_approved(campaign):
-        names = ", ".join(audience.name_en for audience in missing)
-        _refuse("no_approved_copy", f"No copy is approved for: {names}. Approve at least one for each audience.")
+        sentence = _("No copy is approved for: %(audiences)s. Approve at least one for each audience.")
+        _refuse("no_approved_copy", sentence % {"audiences": _(", ").join(_named(audience) for audience in missing)})
     if not (campaign.control_headline and campaign.control_body):
-        _refuse(
-            "no_control", "There is no control text. Enter the headline and text the shop shows today to compare with."
-        )
+        sentence = _("There is no control text. Enter the headline and text the shop shows today to compare with.")
+        _refuse("no_control", sentence)
     if campaign.deadline is not None and campaign.deadline < timezone.localdate():
-        _refuse("deadline_passed", f"The last day, {campaign.deadline:%Y-%m-%d}, has passed.")
+        day = date_format(campaign.deadline, "DATE_FORMAT")
+        _refuse("deadline_passed", _("The last day, %(day)s, has passed.") % {"day": day})
+
+
+def _named(audience: Audience) -> str:
+    return audience.name("zh" if (get_language() or "").startswith("zh") else "en")
 
 
 def _refuse(code: str, sentence: str) -> None:
@@ -109,7 +116,7 @@ def _experiment(
 ) -> Experiment:
     copies = queries.approved_copies(campaign, audience)
     if len(copies) > MOST_COPIES:
-        _refuse("too_many_copies", f"{audience.name_en} has {len(copies)} approved copies; {MOST_COPIES} at most.")
+        _refuse_many(audience, len(copies))
     made = experiments.create_experiment(
         key=experiment_key(campaign, audience),
         name=f"{campaign.name}: {audience.name_en}"[:200],
@@ -131,6 +138,15 @@ def _experiment(
         campaign=campaign, audience=audience, experiment=made, position=position, rule=audience.rule
     )
     return experiments.start_experiment(made, actor=actor)
+
+
+def _refuse_many(audience: Audience, copies: int) -> None:
+    sentence = ngettext(
+        "%(audience)s has %(count)d approved copy; %(most)d at most.",
+        "%(audience)s has %(count)d approved copies; %(most)d at most.",
+        copies,
+    )
+    _refuse("too_many_copies", sentence % {"audience": _named(audience), "count": copies, "most": MOST_COPIES})
 
 
 def _arm(campaign: Campaign, copy: Copy) -> experiments.ArmInput:

@@ -27,7 +27,7 @@ SCHEDULED = "campaign.scheduled"
 @transaction.atomic
 def schedule_campaign(campaign: Campaign, *, starts_at: datetime, actor: User) -> Campaign:
     """ready → scheduled. Raises InvalidInput for an hour that cannot be, Conflict for what a launch would refuse."""
-    require(actor, "experiments.launch_experiment", "schedule campaigns")
+    require(actor, "experiments.launch_experiment", _("schedule campaigns"))
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
     require_ready(campaign)
     _require_hour(campaign, starts_at)
@@ -39,7 +39,7 @@ def schedule_campaign(campaign: Campaign, *, starts_at: datetime, actor: User) -
 @transaction.atomic
 def unschedule_campaign(campaign: Campaign, *, actor: User) -> Campaign:
     """scheduled → ready: it waits for a person again. Conflict where it is not scheduled."""
-    require(actor, "experiments.launch_experiment", "take back a scheduled launch")
+    require(actor, "experiments.launch_experiment", _("take back a scheduled launch"))
     _change(campaign, CampaignStatus.SCHEDULED, CampaignStatus.READY, None)
     audit.record("campaign.unscheduled", campaign, actor=actor)
     return Campaign.objects.get(pk=campaign.pk)

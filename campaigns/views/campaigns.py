@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 from django.contrib import messages
@@ -12,7 +11,6 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -29,8 +27,6 @@ from core.models import User
 from models_ml.channels import PARTS
 
 PAGE_SIZE = 25
-# The longest key a campaign may have, less the number that keeps it apart from others.
-KEY_LENGTH = 32
 STEPS = ("draft", "generating", "review", "ready", "scheduled", "running", "finished")
 
 
@@ -166,23 +162,13 @@ def create(form: CampaignForm, member: User) -> Campaign | None:
     try:
         return services.create_campaign(
             **values | {"products": list(values["products"]), "audiences": list(values["audiences"])},
-            key=free_key(values["name"]),
+            key=services.free_key(values["name"]),
             control=control,
             created_by=member,
         )
     except errors.CopyliftError as problem:
         form.take(problem)
         return None
-
-
-def free_key(name: str) -> str:
-    """A key from the name that no campaign bears yet; names without Latin letters get a number."""
-    stem = slugify(name).strip("-_")[:KEY_LENGTH].rstrip("-_")
-    taken = set(Campaign.objects.filter(key__startswith=stem or "campaign").values_list("key", flat=True))
-    if stem and stem not in taken:
-        return stem
-    numbered = (f"{(stem or 'campaign')}-{number}" for number in itertools.count(2 if stem else 1))
-    return next(key for key in numbered if key not in taken)
 
 
 @require_POST

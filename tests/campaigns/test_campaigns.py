@@ -132,7 +132,7 @@ def test_no_products_no_audiences_foreign_products() -> None:
 
 def test_an_audience_with_a_broken_rule() -> None:
     broken = Audience.objects.create(key="broken", name_en="Broken", rule=[{"attribute": "age", "operator": "like"}])
-    with pytest.raises(errors.InvalidInput, match=r"broken: rule.0.value: is missing"):
+    with pytest.raises(errors.InvalidInput, match=r"broken: its rule cannot be used. Correct the audience first."):
         shop.draft(people.alice(), audiences=[broken])
     assert Campaign.objects.count() == 0
 

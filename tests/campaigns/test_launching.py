@@ -118,7 +118,7 @@ def test_a_last_day_that_has_passed() -> None:
     campaign = shop.ready(alice, people.bob(), deadline=timezone.localdate())
     Campaign.objects.update(deadline=date(2020, 1, 31))
     problem = refusal(campaign, alice)
-    assert (problem.code, problem.message) == ("deadline_passed", "The last day, 2020-01-31, has passed.")
+    assert (problem.code, problem.message) == ("deadline_passed", "The last day, Jan. 31, 2020, has passed.")
 
 
 def test_the_plan_ends_after_the_last_day() -> None:
