@@ -12,6 +12,7 @@ import django_stubs_ext
 
 from core import env, logs
 from core.embedded import paths, urls
+from core.mail_settings import mail_settings
 
 # Lets ModelAdmin[Copy] and the like be written outside annotations.
 django_stubs_ext.monkeypatch()
@@ -82,6 +83,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 30, "queue": "gpu"},
     },
+    "mail-notices": {"task": "core.mail_notices", "schedule": 30.0, "options": {"expires": 60}},
     "update-allocations": {"task": "experiments.update_allocations", "schedule": 60.0, "options": {"expires": 120}},
     "learn-priors": {"task": "experiments.learn_priors", "schedule": 3600.0},
     "keep-partitions": {"task": "experiments.keep_partitions", "schedule": 3600.0},
@@ -226,7 +228,19 @@ COPYLIFT_ALLOW_PRIVATE_ADDRESSES = env.flag(
     about="Images and webhooks may be called inside this network and at any port. For development only.",
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+globals().update(
+    mail_settings(
+        env.secret(
+            "COPYLIFT_EMAIL_URL",
+            "",
+            about="Where e-mail goes: smtp://user:password@host:587?tls=1 or smtps://…. Unset: the console.",
+        )
+    )
+)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text(
+    "COPYLIFT_EMAIL_FROM", "Copylift <copylift@localhost>", about="The sender of e-mail to members."
+)
+PASSWORD_RESET_TIMEOUT = 24 * 3600
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 INSTALLED_APPS.insert(0, "django.forms")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -11,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models import User, WebhookEvent
 from core.models.access import Scope
+from core.roles import Role
 
 
 class ApiKeyForm(forms.Form):
@@ -60,3 +63,52 @@ class AccountForm(forms.ModelForm[User]):
     class Meta:
         model = User
         fields = ("name", "language")
+
+
+# Said here and not in roles.py, which the first migration reads.
+ROLES = [
+    (Role.MARKETER.value, _("marketer: makes campaigns and copy, launches")),
+    (Role.APPROVER.value, _("approver: approves, edits and rejects copy")),
+    (Role.ANALYST.value, _("analyst: reads results, imports tests, trains models")),
+    (Role.ADMINISTRATOR.value, _("administrator: everything, and who is on the team")),
+]
+
+
+class InvitationForm(forms.Form):
+    """Somebody new on the team."""
+
+    email = forms.EmailField(label=_("E-mail address"), max_length=254)
+    name = forms.CharField(label=_("Name"), max_length=120, required=False)
+    roles = forms.MultipleChoiceField(label=_("Roles"), choices=ROLES, widget=forms.CheckboxSelectMultiple)
+    language = forms.ChoiceField(label=_("Language of the e-mail"), choices=settings.LANGUAGES)
+
+
+class MemberForm(forms.Form):
+    """What an administrator changes of a member."""
+
+    name = forms.CharField(label=_("Name"), max_length=120, required=False)
+    roles = forms.MultipleChoiceField(
+        label=_("Roles"), choices=ROLES, widget=forms.CheckboxSelectMultiple, required=False
+    )
+    is_active = forms.BooleanField(label=_("May sign in"), required=False)
+
+
+class TrailForm(forms.Form):
+    """What is looked for in the audit trail; a field that cannot be used finds everything."""
+
+    who = forms.CharField(label=_("Who"), max_length=254, required=False)
+    action = forms.CharField(label=_("Action"), max_length=80, required=False)
+    what = forms.CharField(label=_("What"), max_length=200, required=False)
+    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def filters(self) -> dict[str, Any]:
+        """The usable values by field."""
+        if not self.is_bound:
+            return {}
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}
+
+    def as_query(self) -> str:
+        """The same, for the address of the next page."""
+        return urlencode(self.filters())

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
 
 from django.db import models
+from django.db.models import Q
+from django.utils import timezone
 
 from core import errors
-from core.models import ApiKey, DeliveryState, Job, Webhook, WebhookDelivery
+from core.models import ApiKey, AuditEntry, DeliveryState, Job, Webhook, WebhookDelivery
 
 
 def recent_jobs(limit: int = 100) -> list[Job]:
@@ -68,3 +71,21 @@ def webhook_delivery_states(keys: Iterable[str]) -> dict[str, str]:
 def webhook_delivery(key: str) -> str | None:
     """Where one event stands (see `webhook_delivery_states`); None where no webhook was to be told of it."""
     return webhook_delivery_states([key]).get(key)
+
+
+def trail(
+    *, who: str = "", action: str = "", what: str = "", since: date | None = None, until: date | None = None
+) -> models.QuerySet[AuditEntry]:
+    """The audit trail, the newest first; `since` and `until` are whole days in the shop's time zone."""
+    found = AuditEntry.objects.order_by("-id")
+    if who:
+        found = found.filter(actor_label__icontains=who)
+    if action:
+        found = found.filter(action__icontains=action)
+    if what:
+        found = found.filter(Q(object_label__icontains=what) | Q(object_type__icontains=what) | Q(object_id=what))
+    if since:
+        found = found.filter(at__gte=timezone.make_aware(datetime.combine(since, time.min)))
+    if until:
+        found = found.filter(at__lt=timezone.make_aware(datetime.combine(until, time.min)) + timedelta(days=1))
+    return found

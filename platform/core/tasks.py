@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from core import dispatch
-from core.services import jobs, webhook_sending
+from core.services import jobs, notices, webhook_sending
 
 # One run sends no more than this, so that a slow receiver holds a worker for minutes, not hours.
 WEBHOOKS_A_RUN = 30
@@ -26,3 +26,9 @@ def deliver_webhooks() -> int:
             return tried
         webhook_sending.send(row)
     return WEBHOOKS_A_RUN
+
+
+@shared_task(name="core.mail_notices", ignore_result=True)
+def mail_notices() -> int:
+    """Mail what members asked to be mailed. For the beat; one query where nothing waits."""
+    return notices.mail_due()

@@ -8,7 +8,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from core.sign_in import SignInForm
-from core.views import account, api_keys, health, jobs, webhooks
+from core.views import account, api_keys, health, jobs, members, notifications, trail, webhooks
 
 pages = [
     path("jobs/", jobs.job_list, name="jobs"),
@@ -16,6 +16,12 @@ pages = [
     path("jobs/<uuid:job_id>/cancel/", jobs.job_cancel, name="job_cancel"),
     path("jobs/<uuid:job_id>/resume/", jobs.job_resume, name="job_resume"),
     path("settings/", account.account, name="settings"),
+    path("settings/members/", members.member_list, name="members"),
+    path("settings/members/<int:member_id>/", members.member_detail, name="member"),
+    path("settings/members/<int:member_id>/invite/", members.member_again, name="member_again"),
+    path("settings/notifications/", notifications.notifications, name="notifications"),
+    path("settings/audit/", trail.trail, name="trail"),
+    path("settings/audit.csv", trail.trail_csv, name="trail_csv"),
     path("settings/webhooks/", webhooks.webhook_list, name="webhooks"),
     path("settings/webhooks/<int:webhook_id>/", webhooks.webhook_detail, name="webhook"),
     path("settings/webhooks/<int:webhook_id>/rotate/", webhooks.webhook_rotate, name="webhook_rotate"),
@@ -37,6 +43,12 @@ urlpatterns = [
         name="login",
     ),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
+    # A password that was forgotten: the answer is the same whether the address is a member's or not.
+    path("password/forgotten/", auth.PasswordResetView.as_view(), name="password_reset"),
+    path("password/sent/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
+    path("password/new/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
+    path("password/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
+    path("settings/password/", account.PasswordChange.as_view(), name="password_change"),
     path("language/", account.set_language, name="set_language"),
     path("", include((pages, "core"))),
 ]

@@ -16,8 +16,18 @@ from django.urls.converters import IntConverter, UUIDConverter
 
 pytestmark = pytest.mark.django_db
 
-# Signing in and out, health for the machine room, and the language of the foot.
-OPEN = {"login", "logout", "healthz", "readyz", "set_language", "admin:login", "admin:logout", "admin:jsi18n"}
+# Signing in and out, a forgotten password, health for the machine room, and the language of the foot.
+PASSWORD = {f"password_reset{step}" for step in ("", "_done", "_confirm", "_complete")}
+OPEN = PASSWORD | {
+    "login",
+    "logout",
+    "healthz",
+    "readyz",
+    "set_language",
+    "admin:login",
+    "admin:logout",
+    "admin:jsi18n",
+}
 # The API asks for a key instead; its description is public.
 API = "api"
 # The admin wraps each of its own doors alike, by staff and permission.
@@ -30,7 +40,7 @@ def doors(resolver: URLResolver, spaces: tuple[str, ...] = ()) -> Iterator[tuple
         converters = {**resolver.pattern.converters, **entry.pattern.converters}
         if isinstance(entry, URLResolver):
             yield from doors(entry, (*spaces, entry.namespace) if entry.namespace else spaces)
-        elif entry.name and spaces[:1] not in {(API,), (ADMIN,)}:
+        elif entry.name and entry.name not in PASSWORD and spaces[:1] not in {(API,), (ADMIN,)}:
             name = ":".join((*spaces, entry.name))
             groups = re.findall(r"\(\?P<(\w+)>(\w*)", str(entry.pattern))
             written = {key: first or "plan" for key, first in groups}

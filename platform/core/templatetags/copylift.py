@@ -83,6 +83,13 @@ def tone(state: Any) -> str:
 
 
 @register.filter
+def role(name: Any) -> str:
+    """A role's name in the reader's language; an unknown group's own name."""
+    names = {"marketer": _("marketer"), "approver": _("approver"), "analyst": _("analyst")}
+    return {**names, "administrator": _("administrator")}.get(str(name), str(name))
+
+
+@register.filter
 def as_json(value: Any) -> str:
     """For a `data-` attribute: escaped by the template like any text."""
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from django.views.i18n import set_language as set_language_cookie
@@ -36,3 +39,14 @@ def set_language(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and request.user.is_authenticated and language in dict(settings.LANGUAGES):
         accounts.choose_language(signed_in(request), language=language)
     return answer
+
+
+class PasswordChange(PasswordChangeView):
+    """A new password. Every other session of the member ends by it, as Django ties them to the password."""
+
+    success_url = reverse_lazy("core:settings")
+
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        """Store it and say so."""
+        messages.success(self.request, _("Your password was changed. Every other session of yours has ended."))
+        return super().form_valid(form)

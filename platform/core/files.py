@@ -1,0 +1,11 @@
+"""Writing files that other programs open. Pure."""
+
+from __future__ import annotations
+
+
+def formula_safe(text: str) -> str:
+    """`text` as a cell that no spreadsheet takes for a formula: one that begins like one gets an apostrophe before it.
+
+    Source: OWASP, CSV Injection (the characters = + - @, tab and carriage return).
+    """
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
