@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from campaigns.views import breaker, campaigns, home, learning, product_imports, products
+from campaigns.views import breaker, campaigns, drafts, home, learning, product_imports, products
 
 pages = [
     path("campaigns/", campaigns.campaign_list, name="list"),
-    path("campaigns/new/", campaigns.campaign_new, name="new"),
+    path("campaigns/new/", drafts.campaign_new, name="new"),
+    path("campaigns/new/quick/", campaigns.campaign_quick, name="new_quick"),
+    path("campaigns/drafts/<int:pk>/make/", drafts.draft_make, name="draft_make"),
+    path("campaigns/drafts/<int:pk>/delete/", drafts.draft_delete, name="draft_delete"),
+    path("campaigns/drafts/<int:pk>/<slug:step>/", drafts.draft_step, name="draft"),
     path("campaigns/<slug:key>/", campaigns.campaign_detail, name="detail"),
     path("campaigns/<slug:key>/generate/", campaigns.campaign_generate, name="generate"),
     path("campaigns/<slug:key>/launch/", campaigns.campaign_launch, name="launch"),

@@ -127,8 +127,8 @@ def offer_text(campaign: Campaign, products: list[Product]) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 @permission_required("campaigns.add_campaign", raise_exception=True)
-def campaign_new(request: HttpRequest) -> HttpResponse:
-    """The empty brief, or a new campaign from it."""
+def campaign_quick(request: HttpRequest) -> HttpResponse:
+    """The whole brief on one page, or a new campaign from it."""
     member = signed_in(request)
     if request.method != "POST":
         return render(

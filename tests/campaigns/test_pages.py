@@ -62,7 +62,7 @@ def brief(**fields: Any) -> dict[str, Any]:
 
 
 # --- who may ----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", ["campaigns:list", "campaigns:new", "campaigns:products"])
+@pytest.mark.parametrize("name", ["campaigns:list", "campaigns:new", "campaigns:new_quick", "campaigns:products"])
 def test_a_stranger_is_sent_to_sign_in(client: Client, name: str) -> None:
     answer = client.get(reverse(name))
     assert (answer.status_code, answer["Location"].split("?")[0]) == (302, reverse("login"))
@@ -92,8 +92,8 @@ def test_who_is_no_marketer_can_neither_make_nor_write_nor_launch(client: Client
     campaign = shop.ready(people.alice(), people.member("Bert", Role.APPROVER))
     before = (Campaign.objects.count(), Job.objects.count(), Experiment.objects.count())
     client.force_login(who())
-    assert client.get(reverse("campaigns:new")).status_code == 403
-    assert client.post(reverse("campaigns:new"), {"name": "x"}).status_code == 403
+    assert client.get(reverse("campaigns:new_quick")).status_code == 403
+    assert client.post(reverse("campaigns:new_quick"), {"name": "x"}).status_code == 403
     for door in ("generate", "launch"):
         answer = client.post(reverse(f"campaigns:{door}", args=[campaign.key]), {"per_audience": 2})
         assert answer.status_code == 403
@@ -119,7 +119,7 @@ def test_no_campaign_of_that_key_is_the_404_page(client: Client) -> None:
 # --- a new campaign ---------------------------------------------------------------------------------------------
 def test_a_marketer_makes_a_campaign(client: Client) -> None:
     client.force_login(people.alice())
-    answer = client.post(reverse("campaigns:new"), brief())
+    answer = client.post(reverse("campaigns:new_quick"), brief())
     assert (answer.status_code, answer["Location"]) == (302, reverse("campaigns:detail", args=["spring-bags"]))
     campaign = Campaign.objects.get()
     assert (campaign.status, campaign.offer_value, campaign.control_headline) == ("draft", "20", "Shop our bags")
@@ -130,7 +130,7 @@ def test_a_name_without_latin_letters_and_a_name_twice_get_keys_of_their_own(cli
     client.force_login(people.alice())
     first = brief(name="秋季包袋")
     for values in (first, first, {**first, "name": "Spring bags"}, {**first, "name": "Spring bags"}):
-        assert client.post(reverse("campaigns:new"), values).status_code == 302
+        assert client.post(reverse("campaigns:new_quick"), values).status_code == 302
     keys = set(Campaign.objects.values_list("key", flat=True))
     assert keys == {"campaign-1", "campaign-2", "spring-bags", "spring-bags-2"}
 
@@ -156,7 +156,7 @@ def test_a_brief_that_cannot_be_used_names_the_field_and_makes_nothing(
     client: Client, fields: dict[str, Any], label: str, sentence: str
 ) -> None:
     client.force_login(people.alice())
-    answer = client.post(reverse("campaigns:new"), brief(**fields))
+    answer = client.post(reverse("campaigns:new_quick"), brief(**fields))
     shown = answer.content.decode()
     assert answer.status_code == 422
     assert Campaign.objects.count() == 0
@@ -169,7 +169,7 @@ def test_an_empty_brief_has_the_habits_of_the_only_brand_and_the_product_that_wa
     owner = shop.brand(default_language="zh", tone="warm")
     tote = shop.product(owner)
     shop.product(owner, sku="BAG-2")
-    shown = page(client, people.alice(), "campaigns:new", product="BAG-1")
+    shown = page(client, people.alice(), "campaigns:new_quick", product="BAG-1")
     checked = re.findall(r'name="products" value="(\d+)"[^>]* checked', shown)
     assert checked == [str(tote.pk)]
     assert re.search(r'<option value="zh" selected', shown)
@@ -398,7 +398,8 @@ def everything(client: Client, member: User) -> dict[str, str]:
     """Each page with a campaign that has copy and a product, by name."""
     campaign = Campaign.objects.get()
     found = {
-        name: page(client, member, name) for name in ("home", "campaigns:list", "campaigns:new", "campaigns:products")
+        name: page(client, member, name)
+        for name in ("home", "campaigns:list", "campaigns:new_quick", "campaigns:products")
     }
     return {**found, "campaigns:detail": page(client, member, "campaigns:detail", campaign.key)}
 
@@ -421,7 +422,7 @@ def test_markup_in_catalogue_brief_and_copy_is_shown_and_never_run(client: Clien
         tags = Tags(shown).found
         assert not [tag for tag, _ in tags if tag in {"b", "i", "u", "em", "img"}], name
         assert not [attrs for tag, attrs in tags if tag == "script" and not attrs.get("src")], name
-    for name in ("campaigns:list", "campaigns:new", "campaigns:products", "campaigns:detail"):
+    for name in ("campaigns:list", "campaigns:new_quick", "campaigns:products", "campaigns:detail"):
         assert "&lt;script&gt;alert(1)" in page(client, alice, name, *([campaign.key] if "detail" in name else [])), (
             name
         )
@@ -463,7 +464,7 @@ def test_no_page_needs_more_than_a_few_queries(client: Client, django_assert_max
     for name, args in (
         ("home", []),
         ("campaigns:list", []),
-        ("campaigns:new", []),
+        ("campaigns:new_quick", []),
         ("campaigns:products", []),
         ("campaigns:detail", [campaign.key]),
     ):
