@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from campaigns.views import breaker, campaigns, drafts, home, learning, product_imports, products
+from campaigns.views import breaker, campaigns, drafts, home, learning, planning, product_imports, products
 
 pages = [
     path("campaigns/", campaigns.campaign_list, name="list"),
@@ -14,6 +14,7 @@ pages = [
     path("campaigns/drafts/<int:pk>/delete/", drafts.draft_delete, name="draft_delete"),
     path("campaigns/drafts/<int:pk>/<slug:step>/", drafts.draft_step, name="draft"),
     path("campaigns/<slug:key>/", campaigns.campaign_detail, name="detail"),
+    path("campaigns/<slug:key>/plan/", planning.campaign_plan, name="plan"),
     path("campaigns/<slug:key>/generate/", campaigns.campaign_generate, name="generate"),
     path("campaigns/<slug:key>/launch/", campaigns.campaign_launch, name="launch"),
     path("campaigns/<slug:key>/schedule/", campaigns.campaign_schedule, name="schedule"),
