@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from campaigns.views import breaker, campaigns, drafts, home, learning, planning, product_imports, products
+from campaigns.views import breaker, campaigns, changes, drafts, home, learning, planning, product_imports, products
 
 pages = [
     path("campaigns/", campaigns.campaign_list, name="list"),
@@ -15,6 +15,8 @@ pages = [
     path("campaigns/drafts/<int:pk>/<slug:step>/", drafts.draft_step, name="draft"),
     path("campaigns/<slug:key>/", campaigns.campaign_detail, name="detail"),
     path("campaigns/<slug:key>/plan/", planning.campaign_plan, name="plan"),
+    path("campaigns/<slug:key>/duplicate/", changes.campaign_duplicate, name="duplicate"),
+    path("campaigns/<slug:key>/control/", changes.campaign_control, name="control"),
     path("campaigns/<slug:key>/generate/", campaigns.campaign_generate, name="generate"),
     path("campaigns/<slug:key>/launch/", campaigns.campaign_launch, name="launch"),
     path("campaigns/<slug:key>/schedule/", campaigns.campaign_schedule, name="schedule"),

@@ -132,6 +132,32 @@ class CampaignForm(forms.ModelForm[Campaign]):
             self.add_error(None, problem.message)
 
 
+class DuplicateForm(forms.ModelForm[Campaign]):
+    """What may be another in a copy of a campaign's brief."""
+
+    class Meta:
+        model = Campaign
+        fields = ("name", "channel", "language")
+
+
+class ControlForm(forms.ModelForm[Campaign]):
+    """What the shop shows today; the launch needs a headline and a text."""
+
+    class Meta:
+        model = Campaign
+        fields = ("control_headline", "control_body", "control_call_to_action")
+        widgets = {
+            "control_headline": forms.TextInput,
+            "control_body": forms.Textarea(attrs={"rows": 3}),
+            "control_call_to_action": forms.TextInput,
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("control_headline", "control_body"):
+            self.fields[name].required = True
+
+
 class ScheduleForm(forms.Form):
     """When to launch, in the shop's time zone."""
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrPromise
 
 from campaigns import facts
-from campaigns.forms.campaigns import AudienceChoice, ChosenBrand, landing_page
+from campaigns.forms.campaigns import AudienceChoice, ChosenBrand, ControlForm, landing_page
 from campaigns.models import Audience, Campaign, CampaignDraft, Product
 from campaigns.models.campaign import OfferKind
 from campaigns.offer_words import explain
@@ -134,24 +134,6 @@ class ChannelStep(forms.ModelForm[Campaign]):
         error_messages = {"channel": {"required": gettext_lazy("Choose a channel.")}}
 
 
-class ControlStep(forms.ModelForm[Campaign]):
-    """What the shop shows today: needed before the launch, so it is asked for here."""
-
-    class Meta:
-        model = Campaign
-        fields = ("control_headline", "control_body", "control_call_to_action")
-        widgets = {
-            "control_headline": forms.TextInput,
-            "control_body": forms.Textarea(attrs={"rows": 3}),
-            "control_call_to_action": forms.TextInput,
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in ("control_headline", "control_body"):
-            self.fields[name].required = True
-
-
 def steps_of(draft: CampaignDraft, member: User, *, first: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The form of each step that writes; `first` are the values of a brief in which nothing was entered yet."""
     data = draft.data
@@ -161,7 +143,7 @@ def steps_of(draft: CampaignDraft, member: User, *, first: Mapping[str, Any] | N
         "products": ProductsStep(bound["products"], member=member, entered=data),
         "audiences": AudiencesStep(bound["audiences"]),
         "channel": ChannelStep(bound["channel"]),
-        "control": ControlStep(bound["control"]),
+        "control": ControlForm(bound["control"]),
     }
 
 

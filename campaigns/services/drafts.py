@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from campaigns import queries
 from campaigns.models import Campaign, CampaignDraft
 from campaigns.services.campaigns import create_campaign
 from campaigns.services.guards import require
@@ -21,6 +23,8 @@ from core.models import User
 MOST_DRAFTS = 50
 MOST_PRODUCTS = 50
 LONGEST_TEXT = 2000
+CARRIED = ("name", "language", "channel", "goal", "tone", "offer_kind", "offer_value", "code", "landing_url")
+CONTROL = ("control_headline", "control_body", "control_call_to_action")
 
 
 @transaction.atomic
@@ -72,6 +76,28 @@ def make_campaign(draft: CampaignDraft, *, owner: User, values: Mapping[str, Any
     made = create_campaign(**values, created_by=owner)
     locked.delete()
     return made
+
+
+def duplicate_campaign(campaign: Campaign, *, owner: User, name: str, channel: str, language: str) -> CampaignDraft:
+    """An unfinished brief with everything of a campaign's, to look over and make a campaign of.
+
+    The copy stays behind: it was written for its own test. So does a last day that has passed, and what is shown today
+    where the channel or the language is another.
+    """
+    day = campaign.deadline
+    entered = {field: getattr(campaign, field) or "" for field in CARRIED}
+    entered |= {
+        "name": name,
+        "channel": channel,
+        "language": language,
+        "brand": str(campaign.brand_id),
+        "deadline": day.isoformat() if day is not None and day >= timezone.localdate() else "",
+        "products": [one.pk for one in queries.products_of(campaign)],
+        "audiences": [str(one.pk) for one in queries.ordered_audiences(campaign)],
+    }
+    if (channel, language) == (campaign.channel, campaign.language):
+        entered |= {field: getattr(campaign, field) for field in CONTROL}
+    return start_draft(owner=owner, entered=entered, step="overview")
 
 
 def delete_draft(draft: CampaignDraft) -> None:

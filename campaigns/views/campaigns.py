@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from campaigns import facts, lifecycle, queries, services
@@ -27,6 +28,23 @@ from core.models import User
 from models_ml.channels import PARTS
 
 PAGE_SIZE = 25
+# Who makes the next move, by state.
+NEXT_MOVES = {
+    CampaignStatus.DRAFT: gettext_lazy("Next, a marketer has copy written for each audience."),
+    CampaignStatus.GENERATING: gettext_lazy("Copy is being written. A marketer may cancel the job."),
+    CampaignStatus.REVIEW: gettext_lazy(
+        "Next, an approver decides about each copy; nobody decides about copy they asked for or wrote."
+    ),
+    CampaignStatus.READY: gettext_lazy(
+        "Each audience has approved copy. A marketer launches it, or sets an hour for it."
+    ),
+    CampaignStatus.SCHEDULED: gettext_lazy("Until its hour a marketer may take the schedule back, or launch it now."),
+    CampaignStatus.RUNNING: gettext_lazy(
+        "A marketer may end it. A marketer or an approver may give everyone the control by the circuit breaker."
+    ),
+    CampaignStatus.FINISHED: gettext_lazy("Its results can be read. A marketer may archive it."),
+    CampaignStatus.ARCHIVED: gettext_lazy("It is put away. To go on with its idea, duplicate it."),
+}
 STEPS = ("draft", "generating", "review", "ready", "scheduled", "running", "finished")
 
 
@@ -72,6 +90,8 @@ def work(campaign: Campaign, user: User) -> dict[str, Any]:
         "job": job,
         "live": bool(job and job.is_open),
         "steps": steps(campaign),
+        "next_move": NEXT_MOVES[CampaignStatus(campaign.status)],
+        "open": campaign.status in lifecycle.OPEN_CAMPAIGN,
         "can": allowed(campaign, user, writing=bool(job and job.is_open)),
         "refusals": refusals(campaign, groups),
         "control": {part: getattr(campaign, f"control_{part}") for part in PARTS},
@@ -81,10 +101,11 @@ def work(campaign: Campaign, user: User) -> dict[str, Any]:
 
 
 def steps(campaign: Campaign) -> list[dict[str, Any]]:
-    """The states from draft to finished, each past, now or still to come."""
-    now = STEPS.index(campaign.status) if campaign.status in STEPS else len(STEPS)
-    places = ["past" if place < now else "now" if place == now else "" for place in range(len(STEPS))]
-    return [{"label": CampaignStatus(step).label, "place": place} for step, place in zip(STEPS, places, strict=True)]
+    """The states from draft to finished, each past, now or still to come; `scheduled` only where an hour was set."""
+    shown = [step for step in STEPS if step != CampaignStatus.SCHEDULED or campaign.starts_at is not None]
+    now = shown.index(campaign.status) if campaign.status in shown else len(shown)
+    places = ["past" if place < now else "now" if place == now else "" for place in range(len(shown))]
+    return [{"label": CampaignStatus(step).label, "place": place} for step, place in zip(shown, places, strict=True)]
 
 
 def allowed(campaign: Campaign, user: User, *, writing: bool) -> dict[str, bool]:

@@ -30,6 +30,7 @@ HISTORY_SHOWN = 15
 ACTIONS = {
     "campaign.created": _("made the campaign"),
     "campaign.generation_asked": _("asked for copy"),
+    "campaign.planned": _("kept a plan"),
     "campaign.control_set": _("said what the shop shows today"),
     "campaign.draft": _("put it back to draft: there is no copy"),
     "campaign.review": _("opened the review"),

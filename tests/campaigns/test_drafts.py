@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from campaigns import queries
 from campaigns.forms.drafts import STEPS
@@ -322,3 +324,54 @@ def test_every_field_of_a_step_has_a_label_and_no_id_stands_twice(client: Client
         labelled = set(re.findall(r'<label[^>]*\bfor="([^"]+)"', shown))
         for tag in re.findall(r"<(?:input|select|textarea)\b[^>]*>", shown):
             assert 'type="hidden"' in tag or set(re.findall(r'\bid="([^"]+)"', tag)) & labelled, (step, tag)
+
+
+# --- a copy of a campaign's brief -------------------------------------------------------------------------------
+def duplicated(client: Client, campaign: Campaign, **fields: str) -> CampaignDraft:
+    """The brief that the page made."""
+    values = {"name": "Again", "channel": campaign.channel, "language": campaign.language, **fields}
+    answer = client.post(reverse("campaigns:duplicate", args=[campaign.key]), values)
+    made = CampaignDraft.objects.get()
+    assert answer.headers["Location"] == reverse("campaigns:draft", args=[made.pk, "overview"])
+    return made
+
+
+def test_a_campaign_is_duplicated_without_its_copy_and_made_again(client: Client) -> None:
+    alice = people.alice()
+    first = shop.launched(alice, people.bob(), deadline=timezone.localdate() + timedelta(days=3))
+    client.force_login(alice)
+    client.post(reverse("campaigns:draft_make", args=[duplicated(client, first).pk]))
+    made = Campaign.objects.get(key="again")
+    for field in ("brand_id", "channel", "language", "offer_kind", "offer_value", "deadline", "control_headline"):
+        assert getattr(made, field) == getattr(first, field), field
+    assert queries.products_of(made) == queries.products_of(first)
+    assert (made.status, made.audiences.count(), made.copies.count()) == ("draft", 2, 0)
+
+
+@pytest.mark.parametrize("change", [{"channel": "email"}, {"language": "zh"}])
+def test_for_another_channel_or_language_the_control_and_a_past_day_stay_behind(
+    client: Client, change: dict[str, str]
+) -> None:
+    alice = people.alice()
+    first = shop.draft(alice)
+    Campaign.objects.update(deadline=timezone.localdate() - timedelta(days=1))
+    client.force_login(alice)
+    draft = duplicated(client, first, **change)
+    assert draft.data["deadline"] == ""
+    assert draft.data.keys().isdisjoint(CONTROL)
+    assert {name: draft.data[name] for name in change} == change
+
+
+def test_who_makes_no_campaigns_duplicates_none(client: Client) -> None:
+    campaign = shop.draft(people.alice())
+    client.force_login(people.ana())
+    assert client.post(reverse("campaigns:duplicate", args=[campaign.key]), {"name": "x"}).status_code == 403
+    assert CampaignDraft.objects.count() == 0
+
+
+def test_a_campaign_of_a_hidden_brand_is_not_duplicated(client: Client) -> None:
+    campaign = shop.draft(people.alice())
+    campaign.brand.members.add(people.bob())
+    client.force_login(people.member("Mara", Role.MARKETER))
+    assert client.post(reverse("campaigns:duplicate", args=[campaign.key]), {"name": "x"}).status_code == 404
+    assert CampaignDraft.objects.count() == 0

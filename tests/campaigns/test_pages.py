@@ -302,6 +302,32 @@ def test_an_analyst_cannot_end_a_campaign(client: Client) -> None:
     assert set(Experiment.objects.values_list("status", flat=True)) == {"running"}
 
 
+def test_a_marketer_enters_what_is_shown_today_until_the_launch(client: Client) -> None:
+    alice = people.alice()
+    campaign = shop.ready(alice, people.bob(), control={})
+    url = reverse("campaigns:control", args=[campaign.key])
+    assert f'href="{url}"' in page(client, alice, "campaigns:detail", campaign.key)
+    values = {"control_headline": "Bags", "control_body": "For today.", "control_call_to_action": ""}
+    assert client.post(url, {**values, "control_body": ""}).status_code == 422
+    assert client.post(url, values).status_code == 302
+    assert Campaign.objects.get().control_body == "For today."
+    services.launch_campaign(campaign, actor=alice)
+    late = client.post(url, {**values, "control_body": "Later."}, follow=True).content.decode()
+    assert "so its control text is fixed" in late
+    assert Campaign.objects.get().control_body == "For today."
+
+
+def test_the_page_says_who_makes_the_next_move_and_has_no_hour_where_none_was_set(client: Client) -> None:
+    alice = people.alice()
+    campaign = shop.ready(alice, people.bob())
+    shown = page(client, alice, "campaigns:detail", campaign.key)
+    assert "A marketer launches it, or sets an hour for it." in shown
+    assert "scheduled</li>" not in shown
+    services.schedule_campaign(campaign, starts_at=timezone.now() + timedelta(days=1), actor=alice)
+    shown = page(client, alice, "campaigns:detail", campaign.key)
+    assert re.search(r'aria-current="step">\s*scheduled</li>', shown)
+
+
 # --- home -------------------------------------------------------------------------------------------------------
 def test_home_tells_each_role_what_waits(client: Client) -> None:
     alice, bob = people.alice(), people.bob()
