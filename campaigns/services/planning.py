@@ -19,7 +19,7 @@ from campaigns.models import Campaign
 from campaigns.services.guards import require, require_open
 from core import audit, errors
 from core.models import User
-from experiments.planning import Outcome, PlanInputs, lengths, simulate
+from experiments.planning import Outcome, PlanInputs, days_needed_for, lengths, simulate
 from experiments.services.planning import plan_experiment
 
 GOAL = "conversion"
@@ -42,7 +42,8 @@ class Choice:
 class Comparison:
     """What was asked, and lengths in order. `lift` is the one that half of past changes exceed; `best` gains most.
 
-    `enough_share` is a smaller share of the shoppers that would gain as much, else the share itself.
+    `enough_share` is a smaller share of the shoppers that would gain as much, else the share itself. `proof_days` are
+    needed to find the lift with the usual power; None beyond a year.
     """
 
     inputs: PlanInputs
@@ -50,6 +51,7 @@ class Comparison:
     choices: tuple[Choice, ...]
     best: Choice
     enough_share: float
+    proof_days: int | None
 
 
 def compare_lengths(
@@ -69,7 +71,7 @@ def compare_lengths(
     usable = {length: one for length, one in tests.items() if length >= LEAST_DAYS} or {days: whole}
     choices = tuple(_choice(inputs, plan.lift, length, usable[length]) for length in _few([*usable], usable))
     best = max(choices, key=lambda one: one.gain)
-    return Comparison(inputs, plan.lift, choices, best, plan.share)
+    return Comparison(inputs, plan.lift, choices, best, plan.share, days_needed_for(inputs, plan.lift))
 
 
 @transaction.atomic
@@ -98,11 +100,13 @@ def save_plan(campaign: Campaign, *, comparison: Comparison, days: int, actor: U
 
 
 def _few(found: Sequence[int], outcomes: dict[int, Outcome]) -> list[int]:
-    """The shortest, the one that gains most and the longest, in order."""
+    """The one that gains most, and others a third longer or shorter: the longest, the shortest, a middle."""
     most = max(found, key=lambda length: outcomes[length].lift)
-    chosen = {min(found), most, max(found)}
-    if len(chosen) < MOST_CHOICES < len(found):
-        chosen.add(sorted(found)[len(found) // 2])
+    middle = min(found, key=lambda length: abs(length - (min(found) * max(found)) ** 0.5))
+    chosen = [most]
+    for length in (max(found), min(found), middle):
+        if len(chosen) < MOST_CHOICES and all(abs(length - one) >= min(length, one) / 3 for one in chosen):
+            chosen.append(length)
     return sorted(chosen)
 
 
