@@ -191,9 +191,8 @@ def _catalogue(request: HttpRequest, draft: CampaignDraft, chosen: list[Product]
     """What is chosen, and a page of what else there is of the brand and on sale."""
     words = request.GET.get("q", "").replace("\x00", "").strip()[:100]
     found = products_for(signed_in(request), words=words, active=True)
-    brand = str(draft.data.get("brand", ""))
-    if brand.isdigit() or chosen:
-        found = found.filter(brand_id=int(brand) if brand.isdigit() else chosen[0].brand_id)
+    brand = _number(str(draft.data.get("brand", ""))) or (chosen[0].brand_id if chosen else 0)
+    found = found.filter(brand_id=brand) if brand else found
     page = Paginator(found, PRODUCTS_A_PAGE).get_page(request.GET.get("page"))
     draft_pages.dress([*chosen, *page.object_list])
     return {"chosen": chosen, "chosen_ids": {one.pk for one in chosen}, "page": page, "words": words}

@@ -212,6 +212,15 @@ def test_a_product_of_another_brand_and_an_offer_above_its_price_are_named(clien
     assert "The offer takes off as much as the first product costs" in shown
 
 
+@pytest.mark.parametrize("typed", ["²", "x", "-1", "9" * 30, "0"])
+def test_a_brand_that_is_none_is_kept_as_typed_and_breaks_no_page(client: Client, typed: str) -> None:
+    draft = begun(client, people.alice())
+    assert send(client, draft, "brief", brief(shop.brand(), brand=typed)).status_code == 422
+    for step in STEPS:
+        see(client, draft, step)
+    assert CampaignDraft.objects.get().data["brand"] == typed
+
+
 @pytest.mark.parametrize("typed", ["", "x", "-1", "999999999", "1" * 40, "١"])
 def test_what_is_no_product_is_never_chosen(client: Client, typed: str) -> None:
     draft = begun(client, people.alice())
