@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from core import errors
-from experiments import charts, queries, services
+from experiments import charts, queries, sentences, services
 from experiments.exporting.files import FORMATS, Export
 from experiments.models import Analysis, Experiment
 
@@ -35,7 +35,8 @@ def context(experiment: Experiment, *, with_bots: bool = False) -> dict[str, Any
     arms = list(experiment.arms.all())
     shown = None
     if analysis is not None:
-        shown = table(services.second_reading(experiment) if with_bots else analysis.results)
+        found = services.second_reading(experiment) if with_bots else analysis.results
+        shown = table(sentences.results_of(found, analysis.settings))
     return {
         "experiment": experiment,
         "arms": arms,
@@ -43,6 +44,7 @@ def context(experiment: Experiment, *, with_bots: bool = False) -> dict[str, Any
         "analysis": analysis,
         "results": shown,
         "details": _details(analysis) if analysis else None,
+        "notice": sentences.notice_of(experiment.notice, analysis) if experiment.notice else "",
         "with_bots": with_bots,
         "tone": TONES.get(shown["verdict"]["code"], "quiet") if shown else "quiet",
         "lacks_chart": lacks_chart(analysis),
@@ -77,9 +79,32 @@ def _details(analysis: Analysis) -> dict[str, Any] | None:
     names = charts.distinct_names(analysis.results["arms"])
     order = {"fail": 0, "warn": 1, "unknown": 2, "ok": 3}
     return {
-        "health": sorted(analysis.details["health"], key=lambda one: order[one["status"]]),
+        "health": sorted(map(sentences.health_of, analysis.details["health"]), key=lambda one: order[one["status"]]),
         "days_left": analysis.details.get("days_left"),
         "slices": [one | {"name": names[one["arm"]]} for one in analysis.details["slices"]],
+        "days": _days(analysis, names),
+    }
+
+
+def _days(analysis: Analysis, names: dict[str, str]) -> dict[str, Any] | None:
+    """How the goal went, by day of first exposure, as columns and rows; None where no day was told."""
+    days = (analysis.details or {}).get("days") or []
+    if not days:
+        return None
+    goal = next((metric for metric in analysis.results["metrics"] if metric["is_goal"]), None)
+    arms = [arm for arm in names if arm in days[-1]["values"]]
+    return {
+        "label": sentences.label(goal["label"]) if goal else "",
+        "format": goal["format"] if goal else "number",
+        "arms": [names[arm] for arm in arms],
+        "rows": [
+            {
+                "day": date.fromisoformat(one["day"]),
+                "units": sum(one["units"].values()),
+                "values": [one["values"].get(arm) for arm in arms],
+            }
+            for one in days
+        ],
     }
 
 

@@ -97,6 +97,10 @@ def test_the_page_shows_slices_guardrails_looks_and_both_readings(client: Client
     both = client.get(address, {"bots": "1"}).content.decode()
     assert "640 shoppers" in " ".join(both.split())
     assert "without bots" in both
+    assert "These figures count the shoppers marked as bots" in both
+    assert "These figures count the shoppers marked as bots" not in text
+    assert "Conversion rate, day by day" in text
+    assert "To be expected" in text
 
 
 def test_a_bot_before_the_first_shopper_keeps_no_other_experiment_waiting() -> None:

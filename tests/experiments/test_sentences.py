@@ -151,3 +151,11 @@ def test_a_notice_is_made_anew_only_where_the_figures_still_say_it() -> None:
     with translation.override("en"):
         for stored in (wording.paused([reason]), wording.breach([reason]), "Something of long ago."):
             assert sentences.notice_of({"sentence": stored}, analysis) == stored
+
+
+def test_a_word_that_the_catalogue_lacks_stays_english_and_breaks_nothing() -> None:
+    results, settings = analysed("ship of several")
+    with translation.override("zh-hans"):
+        made = sentences.results_of(results, settings)
+    assert "Copy B" in made["verdict"]["sentence"]
+    assert len(made["verdict"]["reasons"]) == len(results["verdict"]["reasons"])
