@@ -11,6 +11,8 @@ pages = [
     # Before the keys: an experiment whose key is "plan" is found through the API alone.
     path("plan/", views.experiment_plan, name="plan"),
     path("<slug:key>/", views.experiment_detail, name="detail"),
+    path("<slug:key>/decide/", views.experiment_decide, name="decide"),
+    path("<slug:key>/learned/", views.experiment_learned, name="learned"),
     path("<slug:key>/report/", views.experiment_report, name="report"),
     re_path(r"^(?P<key>[-\w]+)/export/(?P<name>json|csv|parquet|notebook)/$", views.experiment_export, name="export"),
     re_path(r"^(?P<key>[-\w]+)/(?P<move>pause|resume|stop)/$", views.experiment_move, name="move"),

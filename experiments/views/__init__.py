@@ -1,6 +1,7 @@
 """Pages of experiments: results of those that run or ran, and the plan of those to come."""
 
 from experiments.views.planning import experiment_plan
+from experiments.views.reading import experiment_decide, experiment_learned
 from experiments.views.results import (
     experiment_detail,
     experiment_export,
@@ -10,8 +11,10 @@ from experiments.views.results import (
 )
 
 __all__ = [
+    "experiment_decide",
     "experiment_detail",
     "experiment_export",
+    "experiment_learned",
     "experiment_list",
     "experiment_move",
     "experiment_plan",
