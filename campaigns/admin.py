@@ -25,15 +25,34 @@ from campaigns import audiences as rules
 from campaigns import queries, review_page, services
 from campaigns.models import Audience, Brand, Campaign, Copy, PriceRecord, Product, Review
 from campaigns.models.copies import CopyStatus
-from core import errors
+from core import access, errors
 from core.admin import ReadOnlyAdmin
 from core.members import signed_in
 
 COPY_FIELDS = ("theme", "headline", "body", "call_to_action")
 
 
+class BrandFilter(admin.RelatedFieldListFilter):
+    """A filter by a related row that offers only what the member may see."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        open_to = access.visible(signed_in(request), field.related_model.objects.all())
+        return field.get_choices(include_blank=False, limit_choices_to={"pk__in": open_to.values("pk")})
+
+
+class BrandBoundAdmin(admin.ModelAdmin[Any]):
+    """Rows of the brands that the member may see; nothing else is listed, opened, chosen or changed."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return access.visible(signed_in(request), super().get_queryset(request))
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        rows = access.visible(signed_in(request), db_field.related_model.objects.all())
+        return super().formfield_for_foreignkey(db_field, request, **{"queryset": rows, **kwargs})
+
+
 @admin.register(Brand)
-class BrandAdmin(admin.ModelAdmin[Brand]):
+class BrandAdmin(BrandBoundAdmin):
     """Brands, their voice and the words they never use."""
 
     list_display = ["name", "key", "default_language", "voice"]
@@ -54,11 +73,11 @@ class PriceInline(admin.TabularInline[PriceRecord, Product]):
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin[Product]):
+class ProductAdmin(BrandBoundAdmin):
     """What is sold. A changed price leaves a price record."""
 
     list_display = ["sku", "name_en", "name_zh", "category", "price", "list_price", "currency", "stock"]
-    list_filter = ["brand", "category", "currency"]
+    list_filter = [("brand", BrandFilter), "category", "currency"]
     search_fields = ["sku", "name_en", "name_zh", "category"]
     inlines = [PriceInline]
 
@@ -95,16 +114,16 @@ class AudienceAdmin(admin.ModelAdmin[Audience]):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(ReadOnlyAdmin):
+class CampaignAdmin(BrandBoundAdmin, ReadOnlyAdmin):
     """Campaigns are made and moved on the dashboard."""
 
     list_display = ["name", "key", "brand", "language", "channel", "status", "created_by", "created_at"]
-    list_filter = ["status", "channel", "language", "brand"]
+    list_filter = ["status", "channel", "language", ("brand", BrandFilter)]
     search_fields = ["name", "key"]
 
 
 @admin.register(Review)
-class ReviewAdmin(ReadOnlyAdmin):
+class ReviewAdmin(BrandBoundAdmin, ReadOnlyAdmin):
     """Every decision about copy."""
 
     list_display = ["created_at", "decision", "reviewer", "copy", "reason"]
@@ -160,12 +179,19 @@ class FindingFilter(admin.SimpleListFilter):
 
 
 @admin.register(Copy)
-class CopyAdmin(admin.ModelAdmin[Copy]):
+class CopyAdmin(BrandBoundAdmin):
     """The approver's queue, and the page on which a copy is decided."""
 
     list_display = ["shown_headline", "checks", "audience", "campaign", "state", "asked_by"]
     list_display_links = ["shown_headline"]
-    list_filter = [StateFilter, FindingFilter, "campaign", "audience", "campaign__channel", "campaign__language"]
+    list_filter = [
+        StateFilter,
+        FindingFilter,
+        ("campaign", BrandFilter),
+        "audience",
+        "campaign__channel",
+        "campaign__language",
+    ]
     list_select_related = ["campaign", "audience", "requested_by", "author"]
     list_per_page = 50
     search_fields = ["headline", "body", "theme", "campaign__name"]
@@ -187,7 +213,8 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Copy]:
         blocking = Count("findings", filter=Q(findings__severity="block"))
-        return super().get_queryset(request).annotate(found=Count("findings"), blocking=blocking)
+        rows: QuerySet[Copy] = super().get_queryset(request).annotate(found=Count("findings"), blocking=blocking)
+        return rows
 
     @admin.display(description=gettext_lazy("as shown"), ordering="headline")
     def shown_headline(self, copy: Copy) -> SafeString:
@@ -214,16 +241,22 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
     @admin.action(description=gettext_lazy("Approve the chosen copy"), permissions=["review"])
     def approve_selected(self, request: HttpRequest, chosen: QuerySet[Copy]) -> None:
         """Approve what may be approved; say of each other one why not."""
-        approved = 0
+        approved = first = 0
         for copy in chosen:
             try:
-                services.approve_copy(copy, reviewer=signed_in(request))
-                approved += 1
+                decided = services.approve_copy(copy, reviewer=signed_in(request), stops=services.OPEN_FINDINGS)
+                approved += decided.status == CopyStatus.APPROVED
+                first += decided.status == CopyStatus.PENDING
             except errors.CopyliftError as problem:
                 messages.warning(request, f"{copy}: {problem.message}")
         if approved:
             said = ngettext("%(n)d copy was approved.", "%(n)d copies were approved.", approved) % {"n": approved}
             messages.success(request, said)
+        if first:
+            said = ngettext(
+                "%(n)d copy waits for a second approver.", "%(n)d copies wait for a second approver.", first
+            )
+            messages.info(request, said % {"n": first})
 
     # --- the page of one copy -----------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
@@ -248,7 +281,10 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
         def decide(copy: Copy) -> str:
             if request.POST.get("seen") != review_page.seen(copy):
                 raise errors.Conflict(_("The text changed since this page was opened. Look again."), code="unseen")
-            services.approve_copy(copy, reviewer=signed_in(request), reason=request.POST.get("reason", ""))
+            reason = request.POST.get("reason", "")
+            decided = services.approve_copy(copy, reviewer=signed_in(request), reason=reason)
+            if decided.status == CopyStatus.PENDING:
+                return _("Approved once: “%(copy)s”. It waits for a second approver.")
             return _("Approved: “%(copy)s”.")
 
         return self._decide(request, copy_id, decide)
@@ -257,7 +293,8 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
         """POST: reject, with a reason."""
 
         def decide(copy: Copy) -> str:
-            services.reject_copy(copy, reviewer=signed_in(request), reason=request.POST.get("reason", ""))
+            kind, reason = request.POST.get("kind", ""), request.POST.get("reason", "")
+            services.reject_copy(copy, reviewer=signed_in(request), reason=reason, kind=kind)
             return _("Rejected: “%(copy)s”.")
 
         return self._decide(request, copy_id, decide)
@@ -289,7 +326,7 @@ class CopyAdmin(admin.ModelAdmin[Copy]):
         return HttpResponseRedirect(self._next(request, copy))
 
     def _copy(self, request: HttpRequest, copy_id: str) -> Copy:
-        copy = self.get_object(request, copy_id)
+        copy: Copy | None = self.get_object(request, copy_id)
         if not self.has_view_permission(request, copy):
             raise PermissionDenied
         if copy is None:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from campaigns import diffs, queries
-from campaigns.models import Copy, Finding, Review
+from campaigns import diffs, queries, rejections
+from campaigns.models import Copy, CopyScore, Finding, Review
 from campaigns.models.copies import CopyStatus
 from core.models import User
-from models_ml.channels import CHANNELS, PARTS, SMS_TEXT, measure, message_text
+from models_ml.channels import CHANNELS, PARTS, SMS_TEXT, SmsSize, measure, message_text
+from models_ml.channels import sms_size as measured_sms
 
 _RANK = {"block": 0, "warn": 1, "info": 2}
 
@@ -48,6 +50,8 @@ def context(copy: Copy, member: User) -> dict[str, Any]:
     own = queries.is_own(copy, member)
     may_review = member.has_perm("campaigns.review_copy")
     waiting = copy.status == CopyStatus.PENDING
+    label = queries.label_of(copy.campaign) if queries.is_ai_written(copy) else None
+    first = copy.first_approved_by if waiting else None
     blocked = any(one.severity == Finding.Severity.BLOCK for one in findings)
     return {
         "copy": copy,
@@ -58,7 +62,7 @@ def context(copy: Copy, member: User) -> dict[str, Any]:
         "blocked": blocked,
         "own": own,
         "waiting": waiting,
-        "may_approve": may_review and waiting and not own and not blocked,
+        "may_approve": may_review and waiting and not own and not blocked and first != member,
         "may_reject": may_review and waiting,
         "may_edit": may_edit(copy, member),
         "changes": changes(copy),
@@ -66,6 +70,12 @@ def context(copy: Copy, member: User) -> dict[str, Any]:
         "provenance": provenance(copy),
         "others_waiting": queries.waiting_for(member).filter(campaign=copy.campaign).exclude(pk=copy.pk).count(),
         "seen": seen(copy),
+        "label": label,
+        "sms": sms_size(copy, queries.shown_parts(copy, label)),
+        "score": CopyScore.objects.filter(copy=copy).select_related("scorer").first(),
+        "two_approvers": waiting and queries.needs_second_approver(copy),
+        "first_approved_by": first,
+        "reasons": rejections.Kind.choices,
     }
 
 
@@ -129,14 +139,14 @@ def changes(copy: Copy) -> list[tuple[str, list[diffs.Piece]]]:
     return [(labels[name], diffs.pieces(before[name], after[name])) for name in before if before[name] != after[name]]
 
 
-def history(copy: Copy) -> list[Review]:
-    """Every review of this copy and of the versions before it, newest first."""
-    chain = [copy.pk]
-    parent = copy.parent
-    while parent is not None:
-        chain.append(parent.pk)
-        parent = parent.parent
-    return list(Review.objects.filter(copy__in=chain).select_related("reviewer", "copy"))
+def history(copy: Copy) -> list[tuple[Review, rejections.Reason]]:
+    """Every review of this copy and of the versions before it with its reason taken apart, newest first."""
+    return [(review, rejections.split(review.reason)) for review in queries.reviews_of(copy)]
+
+
+def sms_size(copy: Copy, texts: Mapping[str, str]) -> SmsSize | None:
+    """What the message as shoppers get it costs; None for other channels."""
+    return measured_sms(message_text(texts)) if copy.campaign.channel == "sms" else None
 
 
 def provenance(copy: Copy) -> list[tuple[str, Any]]:

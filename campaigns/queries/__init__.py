@@ -31,8 +31,14 @@ from campaigns.queries.reading import (
     price_history,
     product_list,
     products_of,
-    waiting_for,
     written_parts,
+)
+from campaigns.queries.reviewing import (
+    approval_of,
+    needs_second_approver,
+    reviews_of,
+    visible_copies,
+    waiting_for,
 )
 from campaigns.queries.shoppers import in_audience, is_suppressed, left_out, reachable, shopper_by_unit
 
@@ -40,6 +46,7 @@ __all__ = [
     "GENERATE_TASK",
     "PastArm",
     "answer_rows",
+    "approval_of",
     "approved_copies",
     "arm_content",
     "audiences_without_approved",
@@ -61,6 +68,7 @@ __all__ = [
     "lead_product",
     "left_out",
     "links_of",
+    "needs_second_approver",
     "open_generation",
     "ordered_audiences",
     "pair_rows",
@@ -70,8 +78,10 @@ __all__ = [
     "product_list",
     "products_of",
     "reachable",
+    "reviews_of",
     "shopper_by_unit",
     "shown_parts",
+    "visible_copies",
     "waiting_for",
     "written_parts",
 ]

@@ -165,11 +165,6 @@ def audiences_without_approved(campaign: Campaign) -> list[Audience]:
     return [audience for audience in ordered_audiences(campaign) if audience.pk not in have]
 
 
-def waiting_for(reviewer: User) -> QuerySet[Copy]:
-    """Copy that this member may decide about: waiting, and not the member's own."""
-    return Copy.objects.filter(status=CopyStatus.PENDING).exclude(requested_by=reviewer).exclude(author=reviewer)
-
-
 def is_own(copy: Copy, member: User) -> bool:
     """Whether the member asked for this copy or wrote this version of it (docs/adr/0006)."""
     return member.pk in {copy.requested_by_id, copy.author_id}

@@ -20,7 +20,14 @@ from campaigns.services.learning import (
     train_scorer,
 )
 from campaigns.services.prices import record_price
-from campaigns.services.reviews import approve_copy, edit_copy, refill_copy, reject_copy
+from campaigns.services.reviews import (
+    OPEN_FINDINGS,
+    approve_copy,
+    edit_copy,
+    refill_copy,
+    reject_copy,
+    verify_frozen,
+)
 from campaigns.services.scheduling import launch_due_campaigns, schedule_campaign, unschedule_campaign
 from campaigns.services.scoring import due_for, score_waiting
 from campaigns.services.settling import settle_campaign, settle_generating
@@ -35,6 +42,7 @@ from campaigns.services.suppression import lift_suppression, suppress, suppress_
 
 __all__ = [
     "COPY",
+    "OPEN_FINDINGS",
     "PAIRS",
     "SCORER_TASK",
     "ConsentInput",
@@ -74,6 +82,7 @@ __all__ = [
     "trip_campaign",
     "unschedule_campaign",
     "upsert_shoppers",
+    "verify_frozen",
     "withdraw_consent",
     "write_copy",
 ]

@@ -19,6 +19,7 @@ from campaigns.models import Audience, Campaign, CampaignExperiment, Copy
 from campaigns.models.campaign import CampaignStatus
 from campaigns.services.campaigns import move
 from campaigns.services.guards import require
+from campaigns.services.reviews import verify_frozen
 from core import errors
 from core.models import User, WebhookEvent
 from core.services.webhooks import emit
@@ -150,6 +151,7 @@ def _refuse_many(audience: Audience, copies: int) -> None:
 
 
 def _arm(campaign: Campaign, copy: Copy) -> experiments.ArmInput:
+    verify_frozen(copy)
     content = queries.copy_content(campaign, copy)
     return experiments.ArmInput(key=f"copy-{copy.pk}", name=copy.shown("headline")[:200], content=content)
 

@@ -1,0 +1,64 @@
+"""Telling of a decision about copy: other systems by webhook, and whoever asked for the copy by a notice.
+
+A request may bring forty texts, and forty notices nobody reads. So there are two for a request: one when the first of
+several is decided, and one when nothing of theirs waits in the campaign any more.
+"""
+
+from __future__ import annotations
+
+from django.db.models import Count, Q
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from campaigns.models import Copy
+from campaigns.models.copies import CopyStatus
+from campaigns.queries.access import may_see
+from core.models import NoticeKind, User, WebhookEvent
+from core.services.notices import notify
+from core.services.webhooks import emit
+
+
+def tell_decided(copy: Copy, *, reviewer: User, approved: bool) -> None:
+    """Tell of a copy that was approved or rejected, in the transaction of the decision."""
+    emit(
+        WebhookEvent.COPY_APPROVED if approved else WebhookEvent.COPY_REJECTED,
+        key=f"copy-{'approved' if approved else 'rejected'}-{copy.pk}",
+        copy=copy.pk,
+        version=copy.version,
+        campaign=copy.campaign.key,
+        audience=copy.audience.key,
+        content_hash=copy.content_hash,
+    )
+    for member in {one.pk: one for one in (copy.requested_by, copy.author) if one is not None}.values():
+        if member.pk != reviewer.pk and may_see(member, copy.campaign.brand):
+            _tell(member, copy)
+
+
+def _tell(member: User, copy: Copy) -> None:
+    theirs = Copy.objects.filter(Q(requested_by=member) | Q(author=member), campaign=copy.campaign)
+    counts = theirs.aggregate(
+        waiting=Count("pk", filter=Q(status=CopyStatus.PENDING)),
+        approved=Count("pk", filter=Q(status=CopyStatus.APPROVED)),
+        rejected=Count("pk", filter=Q(status=CopyStatus.REJECTED)),
+    )
+    words = {"campaign": copy.campaign.name, **counts}
+    with translation.override(member.language or None):
+        if counts["waiting"]:
+            key, subject = (
+                f"decided-{_request(copy)}",
+                _("The review of your copy for “%(campaign)s” has begun") % words,
+            )
+        else:
+            key, subject = f"decided-all-{copy.pk}", _("All your copy for “%(campaign)s” was reviewed") % words
+        body = _("%(approved)d approved, %(rejected)d rejected, %(waiting)d still waiting.") % words
+    url = reverse("campaigns:detail", args=[copy.campaign.key])
+    notify([member], NoticeKind.DECIDED, key=key, subject=subject, body=body, url=url)
+
+
+def _request(copy: Copy) -> str:
+    """The request that a copy came from: a model's job, or the first version of what a person handed in."""
+    first = copy
+    while first.parent is not None:
+        first = first.parent
+    return f"job-{first.job_id}" if first.job_id else f"copy-{first.pk}"
