@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,14 @@ def context(experiment: Experiment, *, with_bots: bool = False) -> dict[str, Any
         "tone": TONES.get(shown["verdict"]["code"], "quiet") if shown else "quiet",
         "lacks_chart": lacks_chart(analysis),
     }
+
+
+def say(experiments: Iterable[Experiment]) -> None:
+    """Give each experiment of a list `told`: its newest verdict in the reader's language. One query."""
+    listed = list(experiments)
+    newest = queries.newest_analyses(one.pk for one in listed)
+    for one in listed:
+        one.told = sentences.sentence_of(newest[one.pk]) if one.pk in newest else ""  # type: ignore[attr-defined]
 
 
 def lacks_chart(analysis: Analysis | None) -> bool:

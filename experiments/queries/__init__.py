@@ -15,6 +15,7 @@ from experiments.queries.deciding import (
 from experiments.queries.finding import OPEN_FIRST, arms_of, experiment_by_key, experiment_list, latest_analysis
 from experiments.queries.finished import FinishedArm, FinishedTest, finished_tests
 from experiments.queries.identities import canonical
+from experiments.queries.newest import newest_analyses
 
 __all__ = [
     "DECIDED",
@@ -35,5 +36,6 @@ __all__ = [
     "experiment_list",
     "finished_tests",
     "latest_analysis",
+    "newest_analyses",
     "plan_of",
 ]

@@ -27,6 +27,7 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
     """All experiments, running ones first; found by name or key."""
     words = request.GET.get("q", "").strip()[:100]
     page = Paginator(queries.experiment_list(words), PAGE_SIZE).get_page(request.GET.get("page"))
+    reports.say(page.object_list)
     return render(request, "experiments/list.html", {"page": page, "words": words})
 
 

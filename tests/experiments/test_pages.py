@@ -95,6 +95,7 @@ def test_the_list_finds_by_name_and_counts_its_queries(client: Client, django_as
     with django_assert_max_num_queries(15):  # type: ignore[operator]
         text = page(client, "list")
     assert text.count("/experiments/test-") == 12
+    assert Analysis.objects.get().sentence in text
     assert page(client, "list", q="autumn").count('<th scope="row">') == 1
     assert "No experiment bears “nothing”" in page(client, "list", q="nothing")
 
