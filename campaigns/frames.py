@@ -1,8 +1,8 @@
 """A copy as the lines of the frame its channel shows it in: an advert, a lock screen, a bubble, an inbox row.
 
 Pure. A line's runs are cut from the text as shown where findings begin and end. The label that says "written by AI"
-stands behind its part, as shoppers get it, but is kept apart from the text: findings and limits are about the text, as
-at the check before review. What an SMS costs is counted with the label, since that is what is sent.
+stands behind its part but is kept apart from its text, since findings count characters there. Sizes are of what is
+sent, so with the label, as the check before review measures them.
 """
 
 from __future__ import annotations
@@ -102,14 +102,15 @@ def frame_of(
 ) -> Frame:
     """The filled `parts` in the frame of `channel`; `sender` is the brand. Raises KeyError for an unknown channel."""
     found = list(marks)
+    shown = labelled(parts, label)
     lines = {part: _line(part, parts.get(part, ""), found, label) for part in PARTS}
     return Frame(
         channel=channel,
         headline=lines["headline"],
         body=lines["body"],
         call_to_action=lines["call_to_action"],
-        sizes=tuple(_sizes(channel, parts)),
-        sms=sms_size(message_text(labelled(parts, label))) if channel == "sms" else None,
+        sizes=tuple(_sizes(channel, shown)),
+        sms=sms_size(message_text(shown)) if channel == "sms" else None,
         sender=sender,
         address=address,
         language=language,

@@ -8,8 +8,8 @@ import pytest
 from django.template.loader import render_to_string
 
 from campaigns.frames import Frame, Run, frame_of, runs
-from models_ml.channels import CHANNELS, septets
-from models_ml.labelling import AiLabel
+from models_ml.channels import CHANNELS, septets, violations
+from models_ml.labelling import AiLabel, labelled
 
 PARTS = {"headline": "Warm socks", "body": "Knit in Leeds. Ships today.", "call_to_action": "Buy now"}
 LABEL = AiLabel("[Written by AI]", "body", {}, ())
@@ -50,6 +50,16 @@ def test_the_label_stands_behind_its_part_and_counts_in_what_an_sms_costs() -> N
     assert plain.sms is not None
     assert marked.sms is not None
     assert marked.sms.units == plain.sms.units + septets(f" {LABEL.text}")  # a bracket takes two
+
+
+@pytest.mark.parametrize("channel", list(CHANNELS))
+def test_what_is_over_its_limit_is_what_the_check_finds_with_the_label(channel: str) -> None:
+    for length in range(1, 420):
+        parts = {**PARTS, "body": "x" * length}
+        over = [
+            (one.part, one.size) for one in frame_of(channel=channel, parts=parts, label=LABEL).sizes if one.is_over
+        ]
+        assert over == [(one.part, one.size) for one in violations(channel, labelled(parts, LABEL))]
 
 
 def test_an_sms_names_its_alphabet_and_the_messages_it_goes_out_as() -> None:
