@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from campaigns.views import breaker, campaigns, changes, drafts, home, learning, planning, product_imports, products
+from campaigns.views import (
+    breaker,
+    campaigns,
+    changes,
+    drafts,
+    home,
+    learning,
+    planning,
+    product_imports,
+    products,
+    review,
+)
 
 pages = [
     path("campaigns/", campaigns.campaign_list, name="list"),
@@ -28,6 +39,12 @@ pages = [
     path("models/learning/", learning.learning, name="learning"),
     path("models/learning/dataset/", learning.learning_dataset, name="learning_dataset"),
     path("models/learning/scorer/", learning.learning_scorer, name="learning_scorer"),
+    path("review/", review.queue, name="review"),
+    path("review/approve/", review.approve_many, name="review_many"),
+    path("review/<int:pk>/", review.review_copy, name="review_copy"),
+    path("review/<int:pk>/approve/", review.approve, name="review_approve"),
+    path("review/<int:pk>/reject/", review.reject, name="review_reject"),
+    path("review/<int:pk>/edit/", review.edit, name="review_edit"),
     path("products/", products.product_list, name="products"),
     path("products/import/", product_imports.product_import, name="product_import"),
     path("products/import/<int:pk>/", product_imports.product_import_one, name="product_import_one"),

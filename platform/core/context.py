@@ -28,6 +28,7 @@ class Section:
 SECTIONS = (
     Section(_("Home"), "home", "/"),
     Section(_("Campaigns"), "campaigns:list", "/campaigns/"),
+    Section(_("Review"), "campaigns:review", "/review/", "campaigns.view_copy"),
     Section(_("Products"), "campaigns:products", "/products/"),
     Section(_("Experiments"), "experiments:list", "/experiments/"),
     Section(_("Models"), "models_ml:list", "/models/"),
