@@ -6,7 +6,8 @@ from django.db.models import Case, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
-from core import errors
+from core import access, errors
+from core.models import User
 from experiments.lifecycle import Status
 from experiments.models import Analysis, Arm, Experiment
 
@@ -18,13 +19,14 @@ OPEN_FIRST = Case(
 )
 
 
-def experiment_list(words: str = "") -> QuerySet[Experiment]:
+def experiment_list(words: str = "", *, seen_by: User | None = None) -> QuerySet[Experiment]:
     """All experiments whose key or name holds `words`: running ones first, then the newest. Each brings its arms.
 
+    `seen_by` leaves out what the member may not see; None stands for the platform and for keys of the API.
     `latest_units` and `latest_sentence` come from the newest analysis and are None where there is none.
     """
     newest = Analysis.objects.filter(experiment=OuterRef("pk"))
-    found = Experiment.objects.prefetch_related("arms").order_by(OPEN_FIRST, "-created_at", "-id")
+    found = _seen(seen_by).prefetch_related("arms").order_by(OPEN_FIRST, "-created_at", "-id")
     found = found.annotate(
         latest_units=Subquery(newest.annotate(seen=Cast(KT("results__units"), IntegerField())).values("seen")[:1]),
         latest_sentence=Subquery(newest.values("sentence")[:1]),
@@ -32,12 +34,16 @@ def experiment_list(words: str = "") -> QuerySet[Experiment]:
     return found.filter(Q(key__icontains=words) | Q(name__icontains=words)) if words else found
 
 
-def experiment_by_key(key: str) -> Experiment:
-    """One experiment with its arms. Raises NotFound."""
-    found = Experiment.objects.prefetch_related("arms").filter(key=key).first()
+def experiment_by_key(key: str, *, seen_by: User | None = None) -> Experiment:
+    """One experiment with its arms. Raises NotFound, also where the member may not see it."""
+    found = _seen(seen_by).prefetch_related("arms").filter(key=key).first()
     if found is None:
         raise errors.NotFound(f"There is no experiment {key!r}.")
     return found
+
+
+def _seen(member: User | None) -> QuerySet[Experiment]:
+    return Experiment.objects.all() if member is None else access.visible(member, Experiment.objects.all())
 
 
 def arms_of(experiment: Experiment) -> list[Arm]:

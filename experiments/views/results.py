@@ -26,7 +26,8 @@ PAGE_SIZE = 50
 def experiment_list(request: HttpRequest) -> HttpResponse:
     """All experiments, running ones first; found by name or key."""
     words = request.GET.get("q", "").strip()[:100]
-    page = Paginator(queries.experiment_list(words), PAGE_SIZE).get_page(request.GET.get("page"))
+    found = queries.experiment_list(words, seen_by=signed_in(request))
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     reports.say(page.object_list)
     return render(request, "experiments/list.html", {"page": page, "words": words})
 
@@ -36,7 +37,7 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
 @permission_required("experiments.view_experiment", raise_exception=True)
 def experiment_detail(request: HttpRequest, key: str) -> HttpResponse:
     """One result: the verdict first. While it runs the panel asks for itself again every few seconds."""
-    experiment = find(key)
+    experiment = find(request, key)
     context = reports.context(experiment, with_bots=request.GET.get("bots") == "1")
     if context["lacks_chart"]:
         ask_for_chart(context["analysis"].pk)
@@ -50,7 +51,7 @@ def experiment_detail(request: HttpRequest, key: str) -> HttpResponse:
 @permission_required("experiments.view_experiment", raise_exception=True)
 def experiment_report(request: HttpRequest, key: str) -> HttpResponse:
     """The same result as one HTML file that needs nothing beside it."""
-    experiment = find(key)
+    experiment = find(request, key)
     answer = HttpResponse(reports.render_report(experiment))
     if "download" in request.GET:
         answer["Content-Disposition"] = f'attachment; filename="{experiment.key}.html"'
@@ -63,7 +64,7 @@ def experiment_report(request: HttpRequest, key: str) -> HttpResponse:
 def experiment_export(request: HttpRequest, key: str, name: str) -> HttpResponse:
     """The same result as data: JSON, CSV, Parquet or a notebook."""
     try:
-        content, media_type, file = reports.export(find(key), name)
+        content, media_type, file = reports.export(find(request, key), name)
     except errors.NotFound as problem:
         raise Http404(problem.message) from None
     return HttpResponse(
@@ -77,7 +78,7 @@ def experiment_export(request: HttpRequest, key: str, name: str) -> HttpResponse
 def experiment_move(request: HttpRequest, key: str, move: str) -> HttpResponse:
     """Pause, resume or stop. A move that the state does not allow is said on the page."""
     moves = {"pause": services.pause_experiment, "resume": services.resume_experiment, "stop": services.stop_experiment}
-    experiment = find(key)
+    experiment = find(request, key)
     try:
         moves[move](experiment, actor=signed_in(request))
     except errors.CopyliftError as problem:
@@ -91,9 +92,9 @@ def ask_for_chart(analysis_id: int) -> None:
         tasks.draw_missing_chart.apply_async((analysis_id,), retry=False, expires=60)
 
 
-def find(key: str) -> Experiment:
-    """The experiment, or the 404 page."""
+def find(request: HttpRequest, key: str) -> Experiment:
+    """The experiment, or the 404 page: also for a member whom its brand does not concern."""
     try:
-        return queries.experiment_by_key(key)
+        return queries.experiment_by_key(key, seen_by=signed_in(request))
     except errors.NotFound as problem:
         raise Http404(problem.message) from None

@@ -6,9 +6,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from core import access
+from core.members import signed_in
 from core.models import ApiKey, AuditEntry, Job, User
 from core.sign_in import AdminSignInForm
 
@@ -17,7 +20,11 @@ admin.site.login_form = AdminSignInForm
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Rows that a process writes: to look at, never to change by hand."""
+    """Rows that a process writes: to look at, never to change by hand, and only those a member may see."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows of what concerns the member."""
+        return access.visible(signed_in(request), super().get_queryset(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
