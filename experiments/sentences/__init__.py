@@ -14,6 +14,7 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from experiments import wording
 from experiments.models import Analysis
 from experiments.sentences import changes, figures, health, verdicts
 
@@ -108,7 +109,7 @@ def _comparison(results: Stored, metric: Stored, comparison: Stored) -> dict[str
         return dict(comparison)
 
 
-def _worded(comparison: Stored, change: changes.Change) -> dict[str, Any]:
+def _worded(comparison: Stored, change: wording.Change) -> dict[str, Any]:
     make = changes.not_judged if comparison["method"] == "not_yet" else changes.comparison
     made: dict[str, Any] = {**comparison, "sentence": make(change)}
     if shrunk := comparison.get("shrunk"):
