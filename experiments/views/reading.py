@@ -23,7 +23,7 @@ LONGEST_REASON = 1000
 @permission_required("experiments.launch_experiment", raise_exception=True)
 def experiment_decide(request: HttpRequest, key: str) -> HttpResponse:
     """Ship an arm or keep the control: `choice` is `keep` or `ship:` and the arm's key."""
-    experiment = find(key)
+    experiment = find(request, key)
     action, _colon, arm = request.POST.get("choice", "").partition(":")
     reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
     try:
@@ -40,7 +40,7 @@ def experiment_decide(request: HttpRequest, key: str) -> HttpResponse:
 @permission_required("experiments.change_experiment", raise_exception=True)
 def experiment_learned(request: HttpRequest, key: str) -> HttpResponse:
     """Keep what was learned."""
-    experiment = find(key)
+    experiment = find(request, key)
     try:
         kept = write_learned(experiment, text=request.POST.get("learned", ""), actor=signed_in(request))
     except errors.InvalidInput as problem:
