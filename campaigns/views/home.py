@@ -71,7 +71,7 @@ def _campaign_tasks(user: User, campaign: Any) -> list[dict[str, str]]:
     detail = reverse("campaigns:detail", args=[campaign.key])
     if campaign.reviewable and user.has_perm("campaigns.review_copy"):
         label = ngettext("Review %(count)d copy", "Review %(count)d copies", campaign.reviewable)
-        url = review_url(campaign) if user.is_staff else detail
+        url = review_url(campaign)
         return [{"label": label % {"count": campaign.reviewable}, "detail": campaign.name, "url": url}]
     if campaign.status == "draft" and user.has_perm("campaigns.generate_copy"):
         return [{"label": _("Have copy written"), "detail": campaign.name, "url": detail}]
@@ -86,5 +86,5 @@ def _undecided(experiment: Any) -> dict[str, str]:
 
 
 def review_url(campaign: Campaign) -> str:
-    """The admin's list of this campaign's copy; it shows what waits unless asked for more."""
-    return f"{reverse('admin:campaigns_copy_changelist')}?campaign__id__exact={campaign.pk}"
+    """The queue with this campaign's copy that waits."""
+    return f"{reverse('campaigns:review')}?campaign={campaign.key}"
