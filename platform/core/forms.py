@@ -11,8 +11,9 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from core.models import User, WebhookEvent
+from core.models import User
 from core.models.access import Scope
+from core.models.outbound import TOLD_EVENTS
 from core.roles import Role
 
 
@@ -38,7 +39,7 @@ class ApiKeyForm(forms.Form):
 class WebhookForm(forms.Form):
     """A new webhook."""
 
-    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("Whose it is, such as “SMS gateway”."))
+    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("Whose it is, such as “team chat”."))
     url = forms.CharField(
         label=_("Address"),
         max_length=500,
@@ -48,7 +49,7 @@ class WebhookForm(forms.Form):
     events = forms.MultipleChoiceField(
         label=_("Is told of"),
         # A ping goes to one webhook whatever it is told of.
-        choices=[choice for choice in WebhookEvent.choices if choice[0] != WebhookEvent.PING],
+        choices=[(event.value, event.label) for event in TOLD_EVENTS],
         widget=forms.CheckboxSelectMultiple,
     )
 

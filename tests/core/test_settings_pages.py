@@ -56,7 +56,7 @@ def test_only_an_administrator_sees_or_changes_webhooks(client: Client, person: 
 @pytest.mark.usefixtures("public")
 def test_a_webhook_is_made_and_its_secret_shown_once(client: Client) -> None:
     client.force_login(people.dora())
-    sent = {"name": "gateway", "url": "https://sms.example/in", "events": ["message.sms"]}
+    sent = {"name": "gateway", "url": "https://sms.example/in", "events": ["copy.approved"]}
     answer = client.post(reverse("core:webhooks"), sent)
     made = Webhook.objects.get()
     assert made.secret in answer.content.decode()
@@ -68,7 +68,7 @@ def test_a_webhook_is_made_and_its_secret_shown_once(client: Client) -> None:
 
 def test_an_address_inside_is_refused_beside_its_field(client: Client) -> None:
     client.force_login(people.dora())
-    sent = {"name": "x", "url": "http://127.0.0.1/", "events": ["message.sms"]}
+    sent = {"name": "x", "url": "http://127.0.0.1/", "events": ["copy.approved"]}
     answer = client.post(reverse("core:webhooks"), sent)
     assert "inside a private network" in answer.content.decode()
     assert not Webhook.objects.exists()

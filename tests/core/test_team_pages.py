@@ -119,10 +119,11 @@ def test_an_unknown_role_is_refused() -> None:
 def test_everyone_chooses_how_to_be_told(client: Client) -> None:
     bob = people.bob()
     client.force_login(bob)
-    client.post(reverse("core:notifications"), {"review": ["email"], "alert": ["page", "email"]})
+    client.post(reverse("core:notifications"), {"decided": ["email"], "alert": ["page", "email"]})
     stored = {one.kind: (one.on_page, one.by_email) for one in NoticeChoice.objects.filter(user=bob)}
-    assert (stored["review"], stored["alert"], stored["job"]) == ((False, True), (True, True), (False, False))
-    notices.notify([bob], NoticeKind.JOB, key="j1", subject="A job failed")
+    assert stored == {"decided": (False, True), "alert": (True, True)}
+    client.post(reverse("core:notifications"), {"alert": ["page", "email"]})
+    notices.notify([bob], NoticeKind.DECIDED, key="d1", subject="Your copy was approved")
     notices.notify([bob], NoticeKind.ALERT, key="a1", subject="Breaker", url="/campaigns/x/")
     assert list(Notice.objects.values_list("key", "wants_email")) == [("a1", True)]
 

@@ -19,6 +19,10 @@ class NoticeKind(models.TextChoices):
     DIGEST = "digest", _("the weekly digest")
 
 
+# What the platform tells today; the other kinds are kept for what is still to come and offered nowhere.
+TOLD = (NoticeKind.DECIDED, NoticeKind.ALERT)
+
+
 class Notice(models.Model):
     """One thing one member is told: on the home page, and by e-mail where the member wants that."""
 

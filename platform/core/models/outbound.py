@@ -23,6 +23,16 @@ class WebhookEvent(models.TextChoices):
     PING = "ping", _("a try")
 
 
+# What is told today; the others are kept for what is still to come and offered nowhere.
+TOLD_EVENTS = (
+    WebhookEvent.COPY_APPROVED,
+    WebhookEvent.COPY_REJECTED,
+    WebhookEvent.CAMPAIGN_LAUNCHED,
+    WebhookEvent.CAMPAIGN_FINISHED,
+    WebhookEvent.CAMPAIGN_TRIPPED,
+)
+
+
 class Webhook(models.Model):
     """An address of another system that is told of events. `secret` signs; it is shown once and never logged."""
 

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from core.members import signed_in
-from core.models import NoticeChoice, NoticeKind, User
+from core.models import NoticeChoice, User
+from core.models.notices import TOLD
 from core.services import notices
 
 
@@ -22,7 +23,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     """The table of my choices; POST stores the whole of it."""
     user = signed_in(request)
     if request.method == "POST":
-        for kind in NoticeKind:
+        for kind in TOLD:
             chosen = request.POST.getlist(kind.value)
             notices.choose(user, kind, on_page="page" in chosen, by_email="email" in chosen)
         messages.success(request, _("Your choice is stored."))
@@ -31,14 +32,13 @@ def notifications(request: HttpRequest) -> HttpResponse:
 
 
 def rows(user: User) -> list[dict[str, Any]]:
-    """One row a kind; the digest exists by e-mail alone."""
+    """One row for each kind that is told."""
     chosen = {one.kind: one for one in NoticeChoice.objects.filter(user=user)}
     return [
         {
             "kind": kind.value,
             "label": kind.label,
             "choice": chosen.get(kind.value, NoticeChoice(user=user, kind=kind)),
-            "email_only": kind is NoticeKind.DIGEST,
         }
-        for kind in NoticeKind
+        for kind in TOLD
     ]
