@@ -67,11 +67,11 @@ def test_a_launch_that_is_refused_goes_back_to_ready_and_says_why() -> None:
     assert services.launch_due_campaigns(hour(3)) == 0
     assert state() == ("ready", False)
     assert Experiment.objects.count() == 0
-    notice = Notice.objects.get()
+    notice = Notice.objects.get(kind="alert")
     assert (notice.user, notice.subject) == (alice, "“Autumn bags” was not launched at its hour")
     assert notice.body.startswith("There is no control text.")
     assert services.launch_due_campaigns(hour(3)) == 0
-    assert Notice.objects.count() == 1
+    assert Notice.objects.filter(kind="alert").count() == 1
 
 
 def test_a_member_who_lost_the_role_launches_nothing() -> None:
@@ -162,6 +162,8 @@ def test_a_stranger_to_the_brand_finds_no_campaign(client: Client) -> None:
     alice = people.alice()
     shop.ready(alice, people.bob())
     Brand.objects.get().members.add(people.dora())
+    # What she was told while the brand was hers stays told.
+    Notice.objects.all().delete()
     day = timezone.localtime(hour(48)).strftime("%Y-%m-%dT%H:%M")
     for name in ("schedule", "unschedule", "archive", "launch", "finish"):
         assert post(client, alice, name, starts_at=day) == 404
