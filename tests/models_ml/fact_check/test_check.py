@@ -263,6 +263,11 @@ def test_reading_takes_time_in_the_length_of_the_text(piece: str) -> None:
 
 
 def _seconds(text: str) -> float:
+    """The least of three, since other work on the machine only ever adds."""
+    return min(_once(text) for _ in range(3))
+
+
+def _once(text: str) -> float:
     started = process_time()
     claims_of(text)
     return process_time() - started
