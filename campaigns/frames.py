@@ -24,7 +24,7 @@ from models_ml.channels import (
 )
 from models_ml.labelling import AiLabel, labelled
 
-_RANK = {"block": 0, "warn": 1, "info": 2}
+RANK = {"block": 0, "warn": 1, "info": 2}
 _PSEUDO = {SMS_TEXT: message_text, PREHEADER: preheader_text}
 
 
@@ -120,7 +120,7 @@ def frame_of(
 def runs(text: str, marks: Iterable[Mark]) -> tuple[Run, ...]:
     """The text cut where marks begin and end; where two overlap the heavier one shows."""
     weights = [""] * len(text)
-    for one in sorted(marks, key=lambda one: -_RANK[one.severity]):
+    for one in sorted(marks, key=lambda one: -RANK[one.severity]):
         end = min(one.end, len(text))
         start = min(one.start, end)
         weights[start:end] = [one.severity] * (end - start)

@@ -10,21 +10,16 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext as _
+
 from campaigns import diffs, queries, rejections
+from campaigns.frames import RANK, Run, runs
 from campaigns.models import Copy, CopyScore, Finding, Review
 from campaigns.models.copies import CopyStatus
+from core import errors
 from core.models import User
 from models_ml.channels import CHANNELS, PARTS, SMS_TEXT, SmsSize, measure, message_text
 from models_ml.channels import sms_size as measured_sms
-
-_RANK = {"block": 0, "warn": 1, "info": 2}
-
-
-class Run(NamedTuple):
-    """A run of shown text and the weight of what is said of it; an empty weight is plain text."""
-
-    text: str
-    severity: str
 
 
 class Part(NamedTuple):
@@ -32,7 +27,7 @@ class Part(NamedTuple):
 
     name: str
     label: str
-    runs: list[Run]
+    runs: tuple[Run, ...]
     written: str
     size: int
     limit: int
@@ -58,7 +53,7 @@ def context(copy: Copy, member: User) -> dict[str, Any]:
         "parts": parts(copy, findings),
         "message_size": message_size(copy),
         "facts": queries.facts_of(copy.campaign, brief),
-        "findings": sorted(findings, key=lambda one: _RANK[one.severity]),
+        "findings": sorted(findings, key=lambda one: RANK[one.severity]),
         "blocked": blocked,
         "own": own,
         "waiting": waiting,
@@ -90,6 +85,12 @@ def seen(copy: Copy) -> str:
     return hashlib.sha256(json.dumps(copy.filled, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def require_seen(copy: Copy, shown: str | None) -> None:
+    """Raise Conflict where the text is no longer the one whose hash the page carried."""
+    if shown != seen(copy):
+        raise errors.Conflict(_("The text changed since this page was opened. Look again."), code="unseen")
+
+
 def parts(copy: Copy, findings: list[Finding]) -> list[Part]:
     """The three parts of a copy."""
     channel = CHANNELS[copy.campaign.channel]
@@ -113,20 +114,6 @@ def message_size(copy: Copy) -> tuple[int, int] | None:
     if SMS_TEXT not in channel.limits:
         return None
     return measure(channel.key, SMS_TEXT, message_text(copy.filled)), channel.limits[SMS_TEXT]
-
-
-def runs(text: str, findings: list[Finding]) -> list[Run]:
-    """The text cut where findings begin and end; where two overlap the heavier one shows."""
-    weights = [""] * len(text)
-    for one in sorted(findings, key=lambda one: -_RANK[one.severity]):
-        weights[one.start : one.end] = [one.severity] * (min(one.end, len(text)) - min(one.start, len(text)))
-    found: list[Run] = []
-    for character, weight in zip(text, weights, strict=True):
-        if found and found[-1].severity == weight:
-            found[-1] = Run(found[-1].text + character, weight)
-        else:
-            found.append(Run(character, weight))
-    return found
 
 
 def changes(copy: Copy) -> list[tuple[str, list[diffs.Piece]]]:

@@ -9,12 +9,13 @@ from django import forms
 from django.db.models import Q
 from django.forms.boundfield import BoundField
 from django.http import QueryDict
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
 from campaigns.models import Audience, Brand, Campaign, Product
 from core import access, errors
+from core.forms import show_refusal
+from core.languages import page_language
 from core.models import User
 
 # More boxes than this nobody reads; a larger catalogue is entered through the product page's links.
@@ -42,7 +43,7 @@ class ProductChoice(forms.ModelMultipleChoiceField[Product]):
 
     def label_from_instance(self, obj: Any) -> str:
         """Name and SKU."""
-        return f"{obj.name('zh' if (get_language() or '').startswith('zh') else 'en')} · {obj.sku}"
+        return f"{obj.name(page_language())} · {obj.sku}"
 
 
 class AudienceChoice(forms.ModelMultipleChoiceField[Audience]):
@@ -50,7 +51,7 @@ class AudienceChoice(forms.ModelMultipleChoiceField[Audience]):
 
     def label_from_instance(self, obj: Any) -> str:
         """Name and description."""
-        language = "zh" if (get_language() or "").startswith("zh") else "en"
+        language = page_language()
         described = obj.description(language)
         return f"{obj.name(language)}: {described}" if described else str(obj.name(language))
 
@@ -126,10 +127,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
 
     def take(self, problem: errors.CopyliftError) -> None:
         """Show what the service refused beside the fields it names."""
-        for one in problem.problems:
-            self.add_error(one.field if one.field in self.fields else None, one.message)
-        if not problem.problems:
-            self.add_error(None, problem.message)
+        show_refusal(self, problem)
 
 
 class DuplicateForm(forms.ModelForm[Campaign]):

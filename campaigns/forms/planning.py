@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from core import errors
+from core.forms import show_refusal
 from experiments.planning.inputs import MOST_ARMS, MOST_DAYS
 
 _FIELDS = {"baseline": "baseline_percent", "variance": "baseline_percent", "share": "share_percent"}
@@ -63,6 +64,4 @@ class CampaignPlanForm(forms.Form):
 
     def take(self, problem: errors.InvalidInput) -> None:
         """Show what the service refused at the field that it names."""
-        for one in problem.problems:
-            field = _FIELDS.get(one.field, one.field)
-            self.add_error(field if field in self.fields else None, one.message)
+        show_refusal(self, problem, _FIELDS)

@@ -29,7 +29,6 @@ from campaigns.queries.reading import (
     open_generation,
     ordered_audiences,
     price_history,
-    product_list,
     products_of,
     written_parts,
 )
@@ -75,7 +74,6 @@ __all__ = [
     "past_arms",
     "past_winners",
     "price_history",
-    "product_list",
     "products_of",
     "reachable",
     "reviews_of",

@@ -35,15 +35,21 @@ PATHS = {
 
 
 def hidden_brands(user: User) -> QuerySet[Brand]:
-    """The brands a member may not see; none for an administrator."""
-    if user.has_role(Role.ADMINISTRATOR):
-        return Brand.objects.none()
+    """The brands that are kept to members of whom this one is not; an administrator sees them all the same."""
     return Brand.objects.filter(members__isnull=False).exclude(members=user)
 
 
 def may_see(user: User, brand: Brand) -> bool:
     """Whether the member may see what belongs to the brand."""
     return access.visible(user, Brand.objects.filter(pk=brand.pk)).exists()
+
+
+def team_of(brand: Brand) -> QuerySet[User]:
+    """The active members with a role who may see the brand: `may_see` for all of them at once."""
+    team = User.objects.filter(is_active=True, groups__isnull=False).distinct()
+    if not brand.members.exists():
+        return team
+    return team.filter(Q(brands=brand) | Q(groups__name=Role.ADMINISTRATOR) | Q(is_superuser=True))
 
 
 def install() -> None:
@@ -57,7 +63,7 @@ def _rule(path: str) -> access.Rule:
         # An administrator sees all, and nothing is asked of the database for it.
         if user.has_role(Role.ADMINISTRATOR):
             return rows
-        # As a positive condition: rows without a brand (an imported experiment) stay in.
+        # Said as what is left out: rows without a brand (an imported experiment) stay in.
         belongs = Q(**{f"{path}__in": hidden_brands(user).values("pk")})
         return rows.exclude(belongs)
 

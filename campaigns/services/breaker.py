@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from campaigns import queries
 from campaigns.models import Campaign
 from campaigns.models.campaign import CampaignStatus
+from campaigns.queries.access import team_of
 from campaigns.services.guards import require
-from core import access, audit, errors
+from core import audit, errors
 from core.models import NoticeKind, User, WebhookEvent
 from core.services import notices, webhooks
 from experiments import services as experiments
@@ -134,10 +135,8 @@ def _tell(campaign: Campaign, *, key: str, keys: list[str]) -> None:
         experiments=keys,
         at=campaign.tripped_at.isoformat() if campaign.tripped_at else "",
     )
-    members = User.objects.filter(is_active=True, groups__isnull=False).distinct()
-    seeing = [one for one in members if access.visible(one, Campaign.objects.filter(pk=campaign.pk)).exists()]
     notices.notify(
-        seeing,
+        team_of(campaign.brand),
         NoticeKind.ALERT,
         key=key,
         subject=_("Circuit breaker pulled: %(name)s") % {"name": campaign.name},

@@ -11,8 +11,8 @@ from datetime import datetime, time, timedelta
 from django.db import transaction
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from campaigns import queries
 from campaigns.models import Audience, Campaign, CampaignExperiment, Copy
@@ -21,6 +21,7 @@ from campaigns.services.campaigns import move
 from campaigns.services.guards import require
 from campaigns.services.reviews import verify_frozen
 from core import errors
+from core.languages import page_language
 from core.models import User, WebhookEvent
 from core.services.webhooks import emit
 from experiments import services as experiments
@@ -99,7 +100,7 @@ def require_ready(campaign: Campaign) -> None:
 
 
 def _named(audience: Audience) -> str:
-    return audience.name("zh" if (get_language() or "").startswith("zh") else "en")
+    return audience.name(page_language())
 
 
 def _refuse(code: str, sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -76,7 +77,7 @@ def campaign_detail(request: HttpRequest, key: str) -> HttpResponse:
 
 def work(campaign: Campaign, user: User) -> dict[str, Any]:
     """Where the campaign stands, what may be done, and its copy."""
-    audiences, products = queries.ordered_audiences(campaign), reads.products_of(campaign)
+    audiences, products = queries.ordered_audiences(campaign), queries.products_of(campaign)
     reads.dress(products, campaign.language)
     groups = reads.audience_groups(campaign, audiences, queries.copies_of(campaign).order_by("id"))
     job = next(iter(core_queries.jobs_of(campaign, 1)), None)
@@ -220,13 +221,12 @@ def campaign_generate(request: HttpRequest, key: str) -> HttpResponse:
 def campaign_launch(request: HttpRequest, key: str) -> HttpResponse:
     """Start one experiment for each audience, or say what is missing."""
     campaign = find(request, key)
-    try:
-        services.launch_campaign(campaign, actor=signed_in(request))
-    except errors.CopyliftError as problem:
-        messages.error(request, " ".join(problem.sentences()))
-    else:
-        messages.success(request, _("The campaign runs: each audience has its experiment."))
-    return redirect("campaigns:detail", key=campaign.key)
+    return attempt(
+        request,
+        campaign,
+        lambda: services.launch_campaign(campaign, actor=signed_in(request)),
+        done=_("The campaign runs: each audience has its experiment."),
+    )
 
 
 @require_POST
@@ -235,13 +235,12 @@ def campaign_launch(request: HttpRequest, key: str) -> HttpResponse:
 def campaign_finish(request: HttpRequest, key: str) -> HttpResponse:
     """End a running campaign: every experiment of it stops for good."""
     campaign = find(request, key)
-    try:
-        services.finish_campaign(campaign, actor=signed_in(request))
-    except errors.CopyliftError as problem:
-        messages.error(request, " ".join(problem.sentences()))
-    else:
-        messages.success(request, _("The campaign has ended: its experiments are stopped and can be read."))
-    return redirect("campaigns:detail", key=campaign.key)
+    return attempt(
+        request,
+        campaign,
+        lambda: services.finish_campaign(campaign, actor=signed_in(request)),
+        done=_("The campaign has ended: its experiments are stopped and can be read."),
+    )
 
 
 @require_POST
@@ -253,13 +252,14 @@ def campaign_schedule(request: HttpRequest, key: str) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, " ".join(f"{_('Launch at')}: {one}" for one in form.errors["starts_at"]))
         return redirect("campaigns:detail", key=campaign.key)
-    try:
-        services.schedule_campaign(campaign, starts_at=form.cleaned_data["starts_at"], actor=signed_in(request))
-    except errors.CopyliftError as problem:
-        messages.error(request, " ".join(problem.sentences()))
-    else:
-        messages.success(request, _("The launch is scheduled. You are told if it cannot be launched at its hour."))
-    return redirect("campaigns:detail", key=campaign.key)
+    return attempt(
+        request,
+        campaign,
+        lambda: services.schedule_campaign(
+            campaign, starts_at=form.cleaned_data["starts_at"], actor=signed_in(request)
+        ),
+        done=_("The launch is scheduled. You are told if it cannot be launched at its hour."),
+    )
 
 
 @require_POST
@@ -268,13 +268,12 @@ def campaign_schedule(request: HttpRequest, key: str) -> HttpResponse:
 def campaign_unschedule(request: HttpRequest, key: str) -> HttpResponse:
     """Take the hour back: the campaign waits for a person again."""
     campaign = find(request, key)
-    try:
-        services.unschedule_campaign(campaign, actor=signed_in(request))
-    except errors.CopyliftError as problem:
-        messages.error(request, " ".join(problem.sentences()))
-    else:
-        messages.success(request, _("The scheduled launch is taken back."))
-    return redirect("campaigns:detail", key=campaign.key)
+    return attempt(
+        request,
+        campaign,
+        lambda: services.unschedule_campaign(campaign, actor=signed_in(request)),
+        done=_("The scheduled launch is taken back."),
+    )
 
 
 @require_POST
@@ -283,12 +282,24 @@ def campaign_unschedule(request: HttpRequest, key: str) -> HttpResponse:
 def campaign_archive(request: HttpRequest, key: str) -> HttpResponse:
     """Put away what is not running."""
     campaign = find(request, key)
+    return attempt(
+        request,
+        campaign,
+        lambda: services.archive_campaign(campaign, actor=signed_in(request)),
+        done=_("The campaign is archived. Its copy and results stay readable."),
+    )
+
+
+def attempt(
+    request: HttpRequest, campaign: Campaign, move: Callable[[], object], *, done: str, level: int = messages.SUCCESS
+) -> HttpResponse:
+    """Make a move of the campaign; its page says that it is done, or why it was refused."""
     try:
-        services.archive_campaign(campaign, actor=signed_in(request))
+        move()
     except errors.CopyliftError as problem:
         messages.error(request, " ".join(problem.sentences()))
     else:
-        messages.success(request, _("The campaign is archived. Its copy and results stay readable."))
+        messages.add_message(request, level, done)
     return redirect("campaigns:detail", key=campaign.key)
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from campaigns import lifecycle, services
 from campaigns.forms.campaigns import ControlForm, DuplicateForm
 from campaigns.services import drafts
-from campaigns.views.campaigns import find
+from campaigns.views.campaigns import attempt, find
 from core import errors
 from core.members import signed_in
 from models_ml.channels import PARTS
@@ -54,10 +54,9 @@ def campaign_control(request: HttpRequest, key: str) -> HttpResponse:
         context = {"campaign": campaign, "form": form, "open": campaign.status in lifecycle.OPEN_CAMPAIGN}
         return render(request, "campaigns/control.html", context, status=422 if form.is_bound else 200)
     control = {part: form.cleaned_data[f"control_{part}"] for part in PARTS}
-    try:
-        services.set_control(campaign, control=control, actor=signed_in(request))
-    except errors.CopyliftError as problem:
-        messages.error(request, " ".join(problem.sentences()))
-    else:
-        messages.success(request, _("The text shown today is kept. New copy is compared with it."))
-    return redirect("campaigns:detail", key=campaign.key)
+    return attempt(
+        request,
+        campaign,
+        lambda: services.set_control(campaign, control=control, actor=signed_in(request)),
+        done=_("The text shown today is kept. New copy is compared with it."),
+    )

@@ -13,7 +13,7 @@ from campaigns.forms.drafts import STEPS, touched
 from campaigns.models import Audience, CampaignDraft
 from campaigns.queries.drafts import shoppers_in
 from campaigns.views import reads
-from campaigns.views.reads import page_language
+from core.languages import page_language
 from models_ml.channels import CHANNELS, PREHEADER, SMS_TEXT
 
 CHANNEL_WORDS: Mapping[str, tuple[StrPromise, StrPromise]] = {
@@ -38,7 +38,6 @@ PART_WORDS: Mapping[str, StrPromise] = {
     "Button": gettext_lazy("Button"),
     "Line below": gettext_lazy("Line below"),
 }
-__all__ = ["audience_lines", "channel_cards", "dress", "limits_of", "line", "overview", "page_language", "step_lines"]
 
 
 def line(draft: CampaignDraft) -> dict[str, Any]:

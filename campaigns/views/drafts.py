@@ -25,6 +25,7 @@ from campaigns.queries.products import products_for
 from campaigns.services import drafts
 from campaigns.views import draft_pages
 from core import access, errors
+from core.languages import page_language
 from core.members import signed_in
 from core.models import User
 from models_ml.channels import PARTS
@@ -44,7 +45,7 @@ def campaign_new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _start(request, member, product)
     found = [draft_pages.line(one) for one in reads.drafts_of(member)]
-    name = product.name(draft_pages.page_language()) if product else ""
+    name = product.name(page_language()) if product else ""
     return render(request, "campaigns/draft_start.html", {"drafts": found, "product": product, "product_name": name})
 
 

@@ -8,7 +8,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -17,7 +16,8 @@ from campaigns.demo import progress
 from campaigns.models import Campaign
 from campaigns.views import reads
 from core.members import signed_in
-from core.models import Notice, User
+from core.models import User
+from core.services.notices import mark_read
 
 JOBS_SHOWN = 5
 TASKS_SHOWN = 8
@@ -39,7 +39,7 @@ def notices_read(request: HttpRequest) -> HttpResponse:
     """Put away the member's own notices up to the newest that the page showed: one that came meanwhile stays."""
     newest = request.POST.get("newest", "")
     if newest.isascii() and newest.isdecimal() and len(newest) <= LONGEST_NUMBER:
-        Notice.objects.filter(user=signed_in(request), read_at=None, pk__lte=int(newest)).update(read_at=timezone.now())
+        mark_read(signed_in(request), newest=int(newest))
     return redirect("home")
 
 

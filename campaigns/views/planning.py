@@ -65,7 +65,7 @@ def _save(request: HttpRequest, campaign: Campaign, comparison: planning.Compari
     try:
         planning.save_plan(campaign, comparison=comparison, days=days, actor=signed_in(request))
     except errors.CopyliftError as problem:
-        messages.error(request, problem.problems[0].message if problem.problems else problem.message)
+        messages.error(request, problem.said())
         return redirect("campaigns:plan", key=campaign.key)
     messages.success(request, _("The plan is kept. The launch uses it."))
     return redirect("campaigns:detail", key=campaign.key)

@@ -21,8 +21,9 @@ from campaigns.models import ProductImport
 from campaigns.product_words import FORMAT_NAMES, refusal, told
 from campaigns.queries import products as queries
 from campaigns.services import importing
-from campaigns.views.reads import page_language
 from core import dispatch, errors
+from core.files import formula_safe
+from core.languages import page_language
 from core.members import signed_in
 
 SHOWN_PROBLEMS = 50
@@ -55,7 +56,7 @@ def product_import(request: HttpRequest) -> HttpResponse:
                 actor=member,
             )
         except errors.CopyliftError as problem:
-            form.add_error("file", problem.problems[0].message if problem.problems else problem.message)
+            form.add_error("file", problem.said())
         else:
             return redirect("campaigns:product_import_one", pk=one.pk)
     status = 422 if form.errors else 200
@@ -82,7 +83,7 @@ def product_import_one(request: HttpRequest, pk: int) -> HttpResponse:
             one, mapping=mapping, mark_missing="mark_missing" in request.POST, actor=signed_in(request)
         )
     except errors.CopyliftError as problem:
-        messages.error(request, problem.problems[0].message if problem.problems else problem.message)
+        messages.error(request, problem.said())
         return _look(request, one, mapping, status=422)
     dispatch.send_on_commit(job)
     return redirect("campaigns:product_import_one", pk=one.pk)
@@ -102,12 +103,8 @@ def product_import_problems(request: HttpRequest, pk: int) -> HttpResponse:
     for problem in map(told, one.problems):
         kind = _("warning") if problem.get("warning") else _("left out")
         cells = [problem["row"], problem["sku"], problem["field_name"], problem["sentence"], problem.get("given"), kind]
-        writer.writerow([_safe(str(cell or "")) for cell in cells])
+        writer.writerow([formula_safe(str(cell or "")) for cell in cells])
     return answer
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} or text[:1] in {"\t", "\r", "\n"} else text
 
 
 def _look(request: HttpRequest, one: ProductImport, mapping: dict[str, str], status: int = 200) -> HttpResponse:

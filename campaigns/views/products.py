@@ -22,6 +22,7 @@ from campaigns.services import pictures
 from campaigns.services import products as services
 from campaigns.views import reads
 from core import errors
+from core.languages import page_language
 from core.members import signed_in
 
 PAGE_SIZE = 25
@@ -43,7 +44,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
         active=SALE.get(chosen["sale"]),
     )
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    reads.dress(page.object_list, reads.page_language())
+    reads.dress(page.object_list, page_language())
     context = {
         "page": page,
         "words": chosen["q"],
@@ -101,7 +102,7 @@ def find(request: HttpRequest, pk: int) -> Product:
 
 
 def _page(request: HttpRequest, found: Any, form: ProductForm, status: int = 200) -> HttpResponse:
-    member, now, language = signed_in(request), timezone.now(), reads.page_language()
+    member, now, language = signed_in(request), timezone.now(), page_language()
     records: list[Any] = queries.price_records(found)
     reads.dress([found], language)
     for record in records:

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import facts, queries
-from campaigns.models import Audience, Campaign, Product
+from campaigns.models import Audience, Campaign
 from campaigns.models.copies import CopyStatus
 from campaigns.views.scores import shown_score
 from core import access, audit
 from core import queries as core_queries
+from core.languages import page_language
 from core.models import Job, Notice, User
 from experiments import queries as experiment_queries
 from experiments.lifecycle import Status
@@ -52,21 +52,15 @@ VERDICT_TONES = {
 }
 
 
-def page_language() -> str:
-    """The language of catalogue texts on this page: that of the page."""
-    return "zh" if (get_language() or "").startswith("zh") else "en"
-
-
 # --- experiments ------------------------------------------------------------------------------------------------
 def running_experiments(user: User) -> tuple[list[Experiment], int]:
     """The running experiments with their newest figures, and how many more there are."""
-    listed = access.visible(user, experiment_queries.experiment_list().filter(status=Status.RUNNING))
+    listed = experiment_queries.experiment_list(seen_by=user).filter(status=Status.RUNNING)
     found = list(listed[: RUNNING_SHOWN + 40])
     shown = found[:RUNNING_SHOWN]
-    newest = Analysis.objects.filter(experiment__in=shown).order_by("experiment_id", "-created_at", "-id")
-    by_experiment = {one.experiment_id: one for one in newest.distinct("experiment_id")}
+    newest = experiment_queries.newest_analyses(one.pk for one in shown)
     for experiment in shown:
-        _attach_figures(experiment, by_experiment.get(experiment.pk))
+        _attach_figures(experiment, newest.get(experiment.pk))
     return shown, len(found) - len(shown)
 
 
@@ -199,27 +193,6 @@ def history(campaign: Campaign) -> list[Any]:
 
 
 # --- products ---------------------------------------------------------------------------------------------------
-def product_list(words: str = "") -> QuerySet[Product]:
-    """All products by SKU; `words` must stand in a name, the SKU, the category or a description."""
-    found = Product.objects.order_by("sku")
-    for word in words.split()[:8]:
-        found = found.filter(
-            Q(name_en__icontains=word)
-            | Q(name_zh__icontains=word)
-            | Q(sku__icontains=word)
-            | Q(category__icontains=word)
-            | Q(description_en__icontains=word)
-            | Q(description_zh__icontains=word)
-        )
-    return found
-
-
-def products_of(campaign: Campaign) -> list[Product]:
-    """The campaign's products in the order they were chosen, in one query."""
-    links = Campaign.products.through.objects.filter(campaign_id=campaign.pk).order_by("id")
-    return [link.product for link in links.select_related("product")]
-
-
 def dress(products: Iterable[Any], language: str) -> None:
     """Give each product its texts and prices as a person reads them."""
     for product in products:

@@ -63,8 +63,7 @@ def approve(request: HttpRequest, pk: int) -> HttpResponse:
     """Approve the text that was on the page."""
 
     def decide(copy: Copy) -> str:
-        if request.POST.get("seen") != review_page.seen(copy):
-            raise errors.Conflict(_("The text changed since this page was opened. Look again."), code="unseen")
+        review_page.require_seen(copy, request.POST.get("seen"))
         reason = request.POST.get("reason", "")
         decided = services.approve_copy(copy, reviewer=signed_in(request), reason=reason)
         if decided.status == CopyStatus.PENDING:
@@ -112,8 +111,7 @@ def approve_many(request: HttpRequest) -> HttpResponse:
     approved = 0
     for copy in queries.visible_copies(signed_in(request)).filter(pk__in=ids).select_related(*WITH):
         try:
-            if chosen[str(copy.pk)] != review_page.seen(copy):
-                raise errors.Conflict(_("The text changed since this page was opened. Look again."), code="unseen")
+            review_page.require_seen(copy, chosen[str(copy.pk)])
             services.approve_copy(copy, reviewer=signed_in(request), stops=services.OPEN_FINDINGS)
             approved += 1
         except errors.CopyliftError as problem:
@@ -140,7 +138,7 @@ def _decide(request: HttpRequest, pk: int, decide: Callable[[Copy], str]) -> Htt
         if problem.code == "facts_changed":
             services.refill_copy(copy, actor=signed_in(request))
             copy = _copy(request, pk)
-        messages.error(request, " ".join(one.message for one in problem.problems) or problem.message)
+        messages.error(request, problem.said())
         return _page(request, copy, status=problem.status)
     messages.success(request, said % {"copy": copy})
     others = queries.waiting_for(signed_in(request)).filter(campaign=copy.campaign).order_by("id")

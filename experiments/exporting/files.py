@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.files import formula_safe
 from experiments.exporting import notebook, table
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +95,7 @@ FORMATS: dict[str, Format] = {
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    return formula_safe(value) if isinstance(value, str) else value
 
 
 def formats() -> Sequence[str]:

@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from core import errors
+from core.forms import show_refusal
 
 # Names that differ between the page and the plan.
 _FIELDS = {"share": "share_percent", "lift": "lift_percent", "variance": "deviation", "prior_spread": "metric"}
@@ -82,9 +83,7 @@ class PlanForm(forms.Form):
 
     def take(self, problem: errors.InvalidInput) -> None:
         """Show what the service refused at the field that it names."""
-        for one in problem.problems:
-            field = _FIELDS.get(one.field, one.field)
-            self.add_error(field if field in self.fields else None, one.message)
+        show_refusal(self, problem, _FIELDS)
 
     @classmethod
     def of(cls, query: dict[str, Any]) -> PlanForm:

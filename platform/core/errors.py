@@ -43,6 +43,10 @@ class CopyliftError(Exception):
         lines = (f"{problem.field}: {problem.message}" for problem in self.problems)
         return list(dict.fromkeys([self.message, *lines]))
 
+    def said(self) -> str:
+        """What a page says where the field needs no naming: the fields' sentences, else the message."""
+        return " ".join(problem.message for problem in self.problems) or self.message
+
 
 class InvalidInput(CopyliftError):
     """A value is missing, of the wrong type or out of range; `problems` names each field."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -11,10 +12,20 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core import errors
 from core.models import User
 from core.models.access import Scope
 from core.models.outbound import TOLD_EVENTS
 from core.roles import Role
+
+
+def show_refusal(form: forms.BaseForm, problem: errors.CopyliftError, names: Mapping[str, str] | None = None) -> None:
+    """Show what a service refused beside the fields it names; `names` are those that the form calls otherwise."""
+    for one in problem.problems:
+        field = (names or {}).get(one.field, one.field)
+        form.add_error(field if field in form.fields else None, one.message)
+    if not problem.problems:
+        form.add_error(None, problem.message)
 
 
 class ApiKeyForm(forms.Form):

@@ -235,7 +235,7 @@ def test_a_changed_password_ends_the_other_sessions(client: Client) -> None:
     assert elsewhere.get(reverse("core:settings")).status_code == 302
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", " =1", "  -1"])
 def test_no_cell_begins_like_a_formula(text: str) -> None:
     assert formula_safe(text) == f"'{text}"
     assert formula_safe("plain =1") == "plain =1"

@@ -36,9 +36,9 @@ def notify(users: Iterable[User], kind: NoticeKind, *, key: str, subject: str, b
     return len(rows)
 
 
-def mark_read(user: User) -> int:
-    """Put away all that the member was told; how many."""
-    return Notice.objects.filter(user=user, read_at=None).update(read_at=timezone.now())
+def mark_read(user: User, *, newest: int) -> int:
+    """Put away what the member was told up to the newest that a page showed; how many. What came meanwhile stays."""
+    return Notice.objects.filter(user=user, read_at=None, pk__lte=newest).update(read_at=timezone.now())
 
 
 @transaction.atomic

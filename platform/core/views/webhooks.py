@@ -31,7 +31,7 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
             _hook, secret = services.add_webhook(**form.cleaned_data, created_by=signed_in(request))
             form = WebhookForm()
         except errors.CopyliftError as problem:
-            form.add_error("url", problem.problems[0].message if problem.problems else problem.message)
+            form.add_error("url", problem.said())
     context = {"hooks": queries.webhooks(), "form": form, "secret": secret}
     return render(request, "core/webhooks.html", context)
 
