@@ -198,6 +198,8 @@ HEADS = [b"", b"[", b'{"products": [', b"<rss><item>", b"id,title,price\n", b"Ha
 def test_no_bytes_break_a_reader(tmp_path: Path, head: bytes, rest: bytes) -> None:
     with suppress(FeedError):
         for row in rows_of(tmp_path / "feed", head + rest):
+            # Whoever reads the report of a row that was left out finds a reason.
+            assert row.usable or row.problems
             json.dumps([problem.to_dict() for problem in row.problems], ensure_ascii=False).encode()
             "".join(str(value) for value in row.values.values()).encode()
 
