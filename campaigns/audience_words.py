@@ -20,7 +20,7 @@ OPERATOR_NAMES: dict[str, StrPromise] = {
     "contains": gettext_lazy("contains"),
     "at_least": gettext_lazy("is at least"),
     "at_most": gettext_lazy("is at most"),
-    "within_days": gettext_lazy("was within the last days"),
+    "within_days": gettext_lazy("in the last (days)"),
     "exists": gettext_lazy("is known"),
     "is_missing": gettext_lazy("is not known"),
 }
