@@ -152,7 +152,7 @@ def _preview_page(
     request: HttpRequest, token: str, form: MappingForm, rows: list[Any], *, status: int = 200, **context: Any
 ) -> HttpResponse:
     shown = [
-        {"problem": f"{one.field}: {reason_of(one.code)}".removeprefix(": ")}
+        {"problem": reason_of(one.code)}
         if isinstance(one, Problem)
         else {"shopper": one, "agreed": _labels([two.channel for two in one.consents if two.given])}
         for one in rows
