@@ -8,7 +8,7 @@ from celery import shared_task
 
 from campaigns import queries, services
 from campaigns.models import Campaign, ProductImport
-from campaigns.services import importing
+from campaigns.services import importing, shopper_imports
 from core.jobs import run_job
 from core.queries import job_by_id
 from models_ml.lifecycle import Kind
@@ -65,6 +65,12 @@ def import_products(job_id: str) -> None:
     one = ProductImport.objects.filter(job_id=job_id).first()
     if one is not None:
         importing.settle_import(one)
+
+
+@shared_task(name=shopper_imports.IMPORT_TASK, ignore_result=True)
+def import_shoppers(job_id: str) -> None:
+    """Store a list of shoppers from a file."""
+    run_job(job_id, shopper_imports.import_shoppers)
 
 
 @shared_task(name="campaigns.launch_due_campaigns", ignore_result=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from campaigns import people_urls
 from campaigns.views import (
     breaker,
     campaigns,
@@ -51,6 +52,7 @@ pages = [
     path("products/import/<int:pk>/problems/", product_imports.product_import_problems, name="product_problems"),
     path("products/<int:pk>/", products.product, name="product"),
     path("products/<int:pk>/image/", products.product_image, name="product_image"),
+    *people_urls.pages,
 ]
 
 urlpatterns = [

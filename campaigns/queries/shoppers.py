@@ -16,6 +16,7 @@ from typing import Any, TypedDict
 from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 from django.db.models.functions import Collate, Lower
 from django.db.models.lookups import In
+from django.utils.translation import gettext as _
 from django_stubs_ext import WithAnnotations
 
 from campaigns.addresses import comparable
@@ -53,7 +54,7 @@ def address_field(channel: str) -> str:
     try:
         return ADDRESS_OF[Channel(channel)]
     except ValueError:
-        raise errors.InvalidInput.field("channel", f"{channel!r} is none of {', '.join(Channel.values)}.") from None
+        raise errors.InvalidInput.field("channel", _("This channel is not known.")) from None
 
 
 def left_out(channel: str) -> Case:
@@ -80,11 +81,18 @@ def is_suppressed(channel: str, address: str, unit: str = "") -> bool:
     return Suppression.objects.filter(channel__in=["", channel], value__in=values).exists()
 
 
+def reasons_of(shopper: Shopper) -> dict[str, str]:
+    """Why the shopper must not be written to by each channel; "" where nothing speaks against it. One query."""
+    columns = {f"by_{channel}": left_out(channel) for channel in Channel.values}
+    found = Shopper.objects.filter(pk=shopper.pk).annotate(**columns).values_list(*columns).get()
+    return dict(zip(Channel.values, found, strict=True))
+
+
 def shopper_by_unit(unit: str) -> Shopper:
     """One shopper. Raises NotFound."""
     found = Shopper.objects.filter(unit=unit).first()
     if found is None:
-        raise errors.NotFound("No shopper bears this unit.")
+        raise errors.NotFound(_("No shopper bears this unit."))
     return found
 
 

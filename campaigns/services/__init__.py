@@ -1,8 +1,10 @@
 """Writes of campaigns: making one, asking for copy, storing it, reviewing it, launching. Import the names from here."""
 
+from campaigns.people_records import ConsentInput, ShopperInput
 from campaigns.services.breaker import reset_campaign, trip_breached, trip_campaign
 from campaigns.services.campaigns import archive_campaign, create_campaign, free_key, set_control
 from campaigns.services.copies import store_candidate, submit_copy
+from campaigns.services.erasure import erase_shopper
 from campaigns.services.generation import (
     Writer,
     request_generation,
@@ -31,13 +33,7 @@ from campaigns.services.reviews import (
 from campaigns.services.scheduling import launch_due_campaigns, schedule_campaign, unschedule_campaign
 from campaigns.services.scoring import due_for, score_waiting
 from campaigns.services.settling import settle_campaign, settle_generating
-from campaigns.services.shoppers import (
-    ConsentInput,
-    ShopperInput,
-    give_consent,
-    upsert_shoppers,
-    withdraw_consent,
-)
+from campaigns.services.shoppers import give_consent, upsert_shoppers, withdraw_consent
 from campaigns.services.suppression import lift_suppression, suppress, suppress_many
 
 __all__ = [
@@ -54,6 +50,7 @@ __all__ = [
     "create_campaign",
     "due_for",
     "edit_copy",
+    "erase_shopper",
     "finish_campaign",
     "free_key",
     "give_consent",

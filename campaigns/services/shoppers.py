@@ -7,49 +7,19 @@ old list that is imported late brings nobody back. No unit, address or attribute
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.models import Channel, Consent, Shopper
+from campaigns.people_records import FIELDS, SLACK, ConsentInput, ShopperInput
 from core import audit, errors
 from core.audit import Actor
 
 SOURCE_LENGTH = 80
-# The clocks of a shop and of the platform differ a little.
-SLACK = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentInput:
-    """That a shopper agreed to a channel, or took it back; checked."""
-
-    channel: str
-    given: bool
-    source: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ShopperInput:
-    """What the shop says of one shopper; checked. A field that is None is left as it is, attributes are added."""
-
-    unit: str
-    email: str | None = None
-    phone: str | None = None
-    push_token: str | None = None
-    language: str | None = None
-    country: str | None = None
-    time_zone: str | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    consents: tuple[ConsentInput, ...] = ()
-
-
-FIELDS = ("email", "phone", "push_token", "language", "country", "time_zone")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ SECTIONS = (
     Section(_("Campaigns"), "campaigns:list", "/campaigns/"),
     Section(_("Review"), "campaigns:review", "/review/", "campaigns.view_copy"),
     Section(_("Products"), "campaigns:products", "/products/"),
+    Section(_("Audiences"), "campaigns:audiences", "/audiences/"),
     Section(_("Experiments"), "experiments:list", "/experiments/"),
     Section(_("Models"), "models_ml:list", "/models/"),
     Section(_("Settings"), "core:settings", "/settings/"),

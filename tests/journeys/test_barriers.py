@@ -16,7 +16,7 @@ from django.urls import get_resolver, reverse
 from pytest_django.live_server_helper import LiveServer
 
 from campaigns import queries
-from campaigns.models import Campaign, CampaignDraft, Copy
+from campaigns.models import Campaign, CampaignDraft, Copy, Shopper
 from core.models import User, Webhook
 from core.roles import Role
 from tests import people
@@ -49,6 +49,7 @@ def addresses(campaign: Campaign, member: User) -> Iterator[str]:
         "campaigns:product": [[copy.product_id]],
         "campaigns:brand": [[campaign.brand.key]],
         "campaigns:audience": [[link.audience.key]],
+        "campaigns:shopper": [[Shopper.objects.create(unit="u-1", email="u1@example.test").pk]],
         "campaigns:review_copy": [[copy.pk]],
         "experiments:detail": [[link.experiment.key]],
         "core:member": [[member.pk]],

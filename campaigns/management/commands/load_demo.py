@@ -9,14 +9,15 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from campaigns.demo import data, loading, people
+from campaigns.demo import crowd, data, loading, people
 from core import errors
 from core.roles import Role
 
 
 class Command(BaseCommand):
     help = (
-        "Loads the demo shop: members, brand, products, audiences and campaigns as drafts. Adds only what is missing."
+        "Loads the demo shop: members, brand, products, audiences, shoppers and campaigns as drafts. "
+        "Adds only what is missing."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,6 +40,8 @@ def load(say: Callable[[str], Any]) -> None:
     say(f"  brand       {shop.brand.name} {'made' if loading.load_brand(shop.brand) else 'was there already'}")
     say(f"  products    {_count(loading.load_products(shop.products, shop.brand), len(shop.products))}")
     say(f"  audiences   {_count(loading.load_audiences(shop.audiences), len(shop.audiences))}")
+    shoppers = crowd.units(shop.campaigns)
+    say(f"  shoppers    {_count(crowd.load_shoppers(shop), len(shoppers))}")
     marketer = people.member_of(shop.members, Role.MARKETER)
     say(f"  campaigns   {_count(loading.load_campaigns(shop, marketer=marketer), len(shop.campaigns))}")
 
