@@ -19,8 +19,8 @@ from campaigns.queries import audiences as queries
 from campaigns.queries.attributes import known_attributes
 from campaigns.rule_rows import to_rows
 from campaigns.services import audiences as services
-from campaigns.views.reads import page_language
 from core import errors
+from core.languages import page_language
 from core.members import signed_in
 
 FIELDS = ("name_en", "name_zh", "description_en", "description_zh")
