@@ -12,7 +12,9 @@ from pathlib import Path
 import polib
 import pytest
 from django.test import Client
+from django.utils.translation import override
 
+from campaigns.forms.audiences import AudienceForm
 from tests import people
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,3 +80,10 @@ def test_a_member_who_reads_chinese_gets_the_page_in_chinese(client: Client) -> 
     assert 'lang="zh-hans"' in page
     assert "活动" in page
     assert ">Campaigns<" not in page
+
+
+def test_the_colon_behind_a_label_is_a_wide_one_in_chinese() -> None:
+    with override("zh-hans"):
+        assert AudienceForm()["name_en"].label_tag().endswith("：</label>")
+    with override("en"):
+        assert AudienceForm()["name_en"].label_tag().endswith(":</label>")
