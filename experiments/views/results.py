@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
-from kombu.exceptions import OperationalError
 
-from core import audit, errors
+from core import audit, dispatch, errors
 from core.members import signed_in
 from experiments import queries, reports, services, tasks
 from experiments.models import Experiment
@@ -88,8 +85,7 @@ def experiment_move(request: HttpRequest, key: str, move: str) -> HttpResponse:
 
 def ask_for_chart(analysis_id: int) -> None:
     """Have a worker draw what the page lacks. A broker that is away costs the picture, not the page."""
-    with contextlib.suppress(OperationalError, OSError):
-        tasks.draw_missing_chart.apply_async((analysis_id,), retry=False, expires=60)
+    dispatch.wish(tasks.draw_missing_chart, analysis_id)
 
 
 def find(request: HttpRequest, key: str) -> Experiment:

@@ -6,9 +6,11 @@ The message only wakes a worker: the row is the truth, and the sweeper sends aga
 from __future__ import annotations
 
 import logging
+import time
 from functools import partial
+from typing import Any
 
-from celery import current_app
+from celery import Task, current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
@@ -16,6 +18,10 @@ from core.models import Job
 from core.services import jobs
 
 logger = logging.getLogger(__name__)
+
+QUIET_SECONDS = 60.0
+# Until when this process leaves a broker alone that did not answer, on the monotonic clock.
+_quiet_until = [0.0]
 
 
 def send_on_commit(job: Job) -> None:
@@ -31,4 +37,21 @@ def send(job: Job) -> bool:
         logger.warning("the broker does not answer; the job waits", extra={"job": str(job.pk)})
         return False
     jobs.note_sent(job.pk)
+    return True
+
+
+def wish(task: Task[Any, Any], *arguments: Any, expires: float = 60) -> bool:
+    """Ask for work that no row stands for and nobody waits for, such as a picture; False where it could not be asked.
+
+    To find out that a broker is away takes seconds, which a page must not spend again and again: it is asked once a
+    minute then.
+    """
+    if time.monotonic() < _quiet_until[0]:
+        return False
+    try:
+        task.apply_async(arguments, retry=False, expires=expires)
+    except (OperationalError, OSError):
+        _quiet_until[0] = time.monotonic() + QUIET_SECONDS
+        logger.warning("the broker does not answer; it is asked again in a minute", extra={"task": task.name})
+        return False
     return True
