@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from campaigns import audiences as rules
 from campaigns import facts as shown
@@ -19,8 +20,10 @@ from campaigns import lifecycle
 from campaigns.compliance import CheckContext
 from campaigns.models import Audience, Campaign, CampaignExperiment, Copy, CopyScore, Finding, Product
 from campaigns.models.copies import CopyStatus
+from campaigns.offer_words import explain as explain_offer
 from campaigns.queries.labels import label_of, marking, shown_parts
 from core import errors
+from core.localised import localised
 from core.models import Job, User
 from core.models.job import Status as JobStatus
 from experiments import queries as experiments
@@ -45,7 +48,7 @@ def campaign_by_key(key: str) -> Campaign:
     """One campaign. Raises NotFound."""
     found = Campaign.objects.select_related("brand", "created_by").filter(key=key).first()
     if found is None:
-        raise errors.NotFound(f"There is no campaign {key!r}.")
+        raise errors.NotFound(_("There is no campaign %(key)s.") % {"key": repr(key)})
     return found
 
 
@@ -59,7 +62,7 @@ def lead_product(campaign: Campaign) -> Product:
     """The product the copy speaks of. Raises Conflict where the campaign has none."""
     products = products_of(campaign)
     if not products:
-        raise errors.Conflict(f"The campaign “{campaign}” has no product.", code="no_product")
+        raise errors.Conflict(_("The campaign “%(name)s” has no product.") % {"name": campaign.name}, code="no_product")
     return products[0]
 
 
@@ -87,7 +90,7 @@ def brief_of(campaign: Campaign, audience: Audience) -> briefs.Brief:
             voice=tuple(word.strip() for word in campaign.brand.voice.split(",") if word.strip()),
         )
     except briefs.BriefError as problem:
-        raise errors.InvalidInput.field(problem.field.replace(".", "_"), f"{problem.message}.") from problem
+        raise errors.InvalidInput.field(problem.field.replace(".", "_"), localised(f"{problem.message}.")) from problem
 
 
 def facts_of(campaign: Campaign, brief: briefs.Brief) -> dict[str, str]:
@@ -253,7 +256,7 @@ def _offer_value(campaign: Campaign, product: Product) -> str:
             campaign.offer_kind, campaign.offer_value, currency=product.currency, language=campaign.language
         )
     except shown.OfferError as problem:
-        raise errors.InvalidInput.field("offer_value", f"{problem}.") from problem
+        raise errors.InvalidInput.field("offer_value", explain_offer(problem)) from problem
 
 
 def _texts(product: Product) -> Iterable[str]:

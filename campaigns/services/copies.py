@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from campaigns import compliance, queries
 from campaigns.models import Audience, Campaign, Copy, Finding
@@ -65,10 +66,11 @@ def submit_copy(*, campaign: Campaign, audience: Audience, parts: Mapping[str, s
     Raises InvalidInput naming a part that is missing or too long, Conflict where the same text is there or the campaign
     was launched, Forbidden without the role.
     """
-    require(author, "campaigns.submit_copy", "write copy")
-    require_open(campaign, "no copy can be added")
+    require(author, "campaigns.submit_copy", _("write copy"))
+    require_open(campaign, _("no copy can be added"))
     if not campaign.audiences.filter(pk=audience.pk).exists():
-        raise errors.InvalidInput.field("audience", f"{audience.key!r} is not an audience of this campaign.")
+        sentence = _("%(audience)s is not an audience of this campaign.") % {"audience": repr(audience.key)}
+        raise errors.InvalidInput.field("audience", sentence)
     copy = Copy(
         campaign=campaign,
         audience=audience,
@@ -90,7 +92,7 @@ def create_or_conflict(copy: Copy) -> None:
         with transaction.atomic():
             save_checked(copy)
     except IntegrityError as problem:
-        text = "The same text is there already for this audience, or another edit came first. Reload the page."
+        text = _("The same text is there already for this audience, or another edit came first. Reload the page.")
         raise errors.Conflict(text, code="copy_taken") from problem
 
 
@@ -128,19 +130,25 @@ def save_findings(copy: Copy, findings: list[compliance.Finding]) -> None:
 def checked_parts(parts: Mapping[str, str]) -> dict[str, str]:
     """A person's text, trimmed. Raises InvalidInput naming each part that is missing, too long or unknown."""
     found = [
-        errors.FieldProblem(name, "unknown", "is not a part of a copy.") for name in sorted(set(parts) - set(LONGEST))
+        errors.FieldProblem(name, "unknown", _("is not a part of a copy."))
+        for name in sorted(set(parts) - set(LONGEST))
     ]
     kept = {name: parts.get(name, "").strip() for name in LONGEST}
     for name, text in kept.items():
         if not text and name in PARTS:
-            found.append(errors.FieldProblem(name, "missing", "must not be empty."))
+            found.append(errors.FieldProblem(name, "missing", _("must not be empty.")))
         if len(text) > LONGEST[name]:
-            found.append(errors.FieldProblem(name, "too_long", f"has {len(text)} characters; {LONGEST[name]} at most."))
+            found.append(errors.FieldProblem(name, "too_long", too_long(len(text), LONGEST[name])))
         if any(ord(character) < 32 and character != "\n" for character in text):
-            found.append(errors.FieldProblem(name, "invalid", "holds a control character."))
+            found.append(errors.FieldProblem(name, "invalid", _("holds a control character.")))
     if found:
         raise errors.InvalidInput("; ".join(f"{one.field}: {one.message}" for one in found), problems=found)
     return kept
+
+
+def too_long(characters: int, most: int) -> str:
+    """What is wrong with a text, which follows the name of its part."""
+    return _("has %(characters)s characters; %(most)s at most.") % {"characters": characters, "most": most}
 
 
 def cut(candidate: Mapping[str, Any]) -> dict[str, str]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from campaigns import lifecycle, queries
 from campaigns.models import Audience, Campaign, Copy
@@ -32,7 +34,7 @@ from models_ml.examples import Winner
 MOST_PER_AUDIENCE = 50
 # A test tells few ideas apart; more themes would be tried with too few copies each.
 MOST_THEMES = 3
-THEMES_STAGE = "themes"
+THEMES_STAGE = gettext_noop("themes")
 LARGEST_SEED = 2**31 - 1
 
 OnBatch = Callable[[Sequence[Mapping[str, Any]]], None]
@@ -71,20 +73,20 @@ def request_generation(campaign: Campaign, *, per_audience: int, actor: User, se
     Without a seed each request gets the next one, so that asking again gives other texts. Raises InvalidInput for a
     number out of range, Conflict where copy is being written or the campaign was launched, Forbidden without the role.
     """
-    require(actor, "campaigns.generate_copy", "ask a model for copy")
+    require(actor, "campaigns.generate_copy", _("ask a model for copy"))
     _check_whole("per_audience", per_audience, 1, MOST_PER_AUDIENCE)
     if seed is not None:
         _check_whole("seed", seed, 0, LARGEST_SEED)
     settle_campaign(campaign)
-    require_open(campaign, "no copy can be added")
+    require_open(campaign, _("no copy can be added"))
     for audience in queries.ordered_audiences(campaign):
         queries.brief_of(campaign, audience)
     if not _begin(campaign):
-        raise errors.Conflict("Copy is being written for this campaign already.", code="already_generating")
+        raise errors.Conflict(_("Copy is being written for this campaign already."), code="already_generating")
     job = create_job(
         task_name=queries.GENERATE_TASK,
         queue="gpu",
-        title=f"Write copy for {campaign.name}",
+        title=gettext_noop("Write copy for %(name)s") % {"name": campaign.name},
         arguments={
             "campaign": campaign.pk,
             "per_audience": per_audience,
@@ -105,7 +107,7 @@ def write_copy(job: JobContext, *, writer: Writer, themer: Themer | None = None)
     or nothing at all could be written.
     """
     campaign = Campaign.objects.select_related("brand").get(pk=job.arguments["campaign"])
-    require_open(campaign, "no copy can be added")
+    require_open(campaign, _("no copy can be added"))
     _begin(campaign)
     audiences = queries.ordered_audiences(campaign)
     desk = _Desk(job, campaign, writer, _themes(job, campaign, audiences, themer), _winners(campaign))
@@ -141,7 +143,7 @@ def _themes(
     if themer is None:
         return ()
     if "themes" not in job.checkpoint:
-        job.progress(0, THEMES_STAGE, "looking for themes")
+        job.progress(0, THEMES_STAGE, gettext_noop("looking for themes"))
         briefs = [queries.brief_of(campaign, audience) for audience in audiences]
         count = min(MOST_THEMES, job.arguments["per_audience"])
         found = themer(
@@ -168,7 +170,8 @@ def _write_for(desk: _Desk, audience: Audience, *, place: tuple[int, int]) -> No
 
     def tell() -> None:
         percent = 100 * (position + seen / asked) / of
-        job.progress(percent, audience.name_en, f"{audience.name_en}: {seen} of {asked} candidates")
+        said = gettext_noop("%(audience)s: %(seen)s of %(asked)s candidates")
+        job.progress(percent, audience.name_en, said % {"audience": audience.name_en, "seen": seen, "asked": asked})
 
     def keep(candidates: Sequence[Mapping[str, Any]]) -> None:
         nonlocal seen
@@ -230,7 +233,7 @@ def _summary(job: JobContext, campaign: Campaign, audiences: Sequence[Audience])
     total, wanted = sum(written.values()), asked * len(audiences)
     if not total:
         raise errors.Conflict(
-            "The model wrote nothing that could be used and was not there already. Change the brief or the seed.",
+            _("The model wrote nothing that could be used and was not there already. Change the brief or the seed."),
             code="nothing_written",
         )
     message = f"{total} of {wanted} written; {blocked} blocked by the checks."
@@ -255,4 +258,5 @@ def _next_seed(campaign: Campaign) -> int:
 
 def _check_whole(field: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise errors.InvalidInput.field(field, f"must be a whole number from {low} to {high}.")
+        sentence = _("must be a whole number from %(low)s to %(high)s.") % {"low": low, "high": high}
+        raise errors.InvalidInput.field(field, sentence)

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from campaigns.feeds import letters, source
 from campaigns.feeds import mapping as maps
@@ -46,7 +47,7 @@ def start_import(
     *, brand: Brand, name: str, chunks: Iterable[bytes], language: str, currency: str, actor: User
 ) -> ProductImport:
     """Keep a feed, find out what it is and guess its columns. Raises Forbidden, NotFound, TooLarge, InvalidInput."""
-    require(actor, "campaigns.add_productimport", "import products")
+    require(actor, "campaigns.add_productimport", _("import products"))
     if not may_see(actor, brand):
         raise errors.NotFound
     path, digest = _keep(chunks)
@@ -76,7 +77,7 @@ def preview(one: ProductImport, mapping: Mapping[str, str], rows: int = 10) -> l
 @transaction.atomic
 def request_import(one: ProductImport, *, mapping: Mapping[str, str], mark_missing: bool, actor: User) -> Job:
     """The job that stores the feed. Raises Forbidden, InvalidInput, NotFound, Conflict."""
-    require(actor, "campaigns.add_productimport", "import products")
+    require(actor, "campaigns.add_productimport", _("import products"))
     try:
         maps.check(mapping)
     except FeedError as problem:
@@ -85,7 +86,7 @@ def request_import(one: ProductImport, *, mapping: Mapping[str, str], mark_missi
     job = jobs.create_job(
         task_name=IMPORT_TASK,
         queue="default",
-        title=_("Import of products: %(name)s") % {"name": one.name},
+        title=gettext_noop("Import of products: %(name)s") % {"name": one.name},
         arguments={"import": one.pk, "mark_missing": mark_missing},
         target=one,
         created_by=actor,
@@ -109,7 +110,7 @@ def run_import(job: JobContext) -> dict[str, Any]:
         rest = (pair for pair in _rows(one, one.mapping, seen) if pair[0] > state["position"])
         while part := list(islice(rest, PART)):
             _store(one, part, state, job)
-            job.progress(100 * state["position"] / total, "storing", str(state["position"]))
+            job.progress(100 * state["position"] / total, gettext_noop("storing"), str(state["position"]))
     except FeedError as problem:
         raise refusal(problem) from None
     _finish(one, state, seen, job)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from campaigns import queries
 from campaigns.services.guards import require
@@ -50,8 +52,8 @@ def material() -> Material:
         tests=len({arm.test for arm in arms}),
         arms=len(arms),
         winners=len(queries.past_winners(arms)),
-        answers=sum(1 for _ in queries.answer_rows()),
-        pairs=sum(1 for _ in queries.pair_rows(arms)),
+        answers=sum(1 for _row in queries.answer_rows()),
+        pairs=sum(1 for _row in queries.pair_rows(arms)),
     )
 
 
@@ -62,7 +64,7 @@ def make_dataset(*, task: str, name: str, actor: User) -> DatasetVersion:
     `models_ml.services.create_dataset` raises.
     """
     if task not in _COLUMNS:
-        raise errors.InvalidInput.field("task", f"must be one of {', '.join(_COLUMNS)}.")
+        raise errors.InvalidInput.field("task", _("must be one of %(choices)s.") % {"choices": ", ".join(_COLUMNS)})
     rows = list(queries.answer_rows() if task == COPY else queries.pair_rows())
     if not rows:
         raise errors.Conflict(_nothing(task), code="nothing_to_learn")
@@ -77,16 +79,16 @@ def request_scorer(*, actor: User, seed: int = 1) -> Job:
 
     Raises Conflict where one is being trained, or no test is finished; Forbidden without the role.
     """
-    require(actor, "models_ml.add_trainingrun", "train models")
+    require(actor, "models_ml.add_trainingrun", _("train models"))
     if Job.objects.filter(task_name=SCORER_TASK, status__in=[Status.QUEUED, Status.RUNNING]).exists():
-        raise errors.Conflict("A scorer is being trained already.", code="already_training")
+        raise errors.Conflict(_("A scorer is being trained already."), code="already_training")
     if not queries.past_arms():
         raise errors.Conflict(
-            "No test with texts is finished yet. A scorer learns from finished tests, live or imported.",
+            _("No test with texts is finished yet. A scorer learns from finished tests, live or imported."),
             code="nothing_to_learn",
         )
     job = create_job(
-        task_name=SCORER_TASK, queue="gpu", title="Train a scorer on past tests", arguments={"seed": seed},
+        task_name=SCORER_TASK, queue="gpu", title=gettext_noop("Train a scorer on past tests"), arguments={"seed": seed},
         created_by=actor,
     )  # fmt: skip
     audit.record("scorer.asked", job, actor=actor)
@@ -110,5 +112,5 @@ def train_scorer(job: JobContext, *, trainer: ScorerTrainer) -> dict[str, Any]:
 
 def _nothing(task: str) -> str:
     if task == COPY:
-        return "No copy is approved yet, so there is no answer to learn from."
-    return "No finished test tells two copies apart, and no edit was approved: there is no preference to learn from."
+        return _("No copy is approved yet, so there is no answer to learn from.")
+    return _("No finished test tells two copies apart, and no edit was approved: there is no preference to learn from.")

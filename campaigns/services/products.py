@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from campaigns.feeds.errors import Problem
 from campaigns.feeds.rows import Row
@@ -123,7 +124,7 @@ def _apply(product: Product, values: dict[str, Any]) -> None:
 @transaction.atomic
 def change_product(product: Product, *, actor: User, **values: Any) -> bool:
     """Change a product by hand; a changed price is recorded. False where nothing differs. Raises Forbidden."""
-    require(actor, "campaigns.change_product", "change products")
+    require(actor, "campaigns.change_product", _("change products"))
     kept = Product.objects.select_for_update().get(pk=product.pk)
     differing = sorted(name for name, value in values.items() if getattr(kept, name) != value)
     if not differing:

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from campaigns import people_files
 from campaigns.people_files import Mapped, Problem
@@ -99,7 +100,7 @@ def request_import(token: str, *, mapped: Mapped, actor: User) -> Job:
     return jobs.create_job(
         task_name=IMPORT_TASK,
         queue="default",
-        title=_("Import of shoppers"),
+        title=gettext_noop("Import of shoppers"),
         arguments=arguments,
         created_by=actor,
     )
@@ -118,7 +119,7 @@ def import_shoppers(job: JobContext) -> dict[str, Any]:
         while part := list(islice(rest, PART)):
             _store(part, state, actor)
             job.save_checkpoint(state)
-            job.progress(100 * min(1.0, _position(file) / size), "storing", str(state["line"]))
+            job.progress(100 * min(1.0, _position(file) / size), gettext_noop("storing"), str(state["line"]))
     _path(given["file"]).unlink(missing_ok=True)
     return {name: value for name, value in state.items() if name != "line"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import Case, IntegerField, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
+from django.utils.translation import gettext as _
 
 from core import access, errors
 from core.models import User
@@ -38,7 +39,7 @@ def experiment_by_key(key: str, *, seen_by: User | None = None) -> Experiment:
     """One experiment with its arms. Raises NotFound, also where the member may not see it."""
     found = _seen(seen_by).prefetch_related("arms").filter(key=key).first()
     if found is None:
-        raise errors.NotFound(f"There is no experiment {key!r}.")
+        raise errors.NotFound(_("There is no experiment %(key)s.") % {"key": repr(key)})
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from core import audit, errors
 from core.audit import Actor
@@ -19,7 +20,7 @@ def change(experiment: Experiment, what: Change, *, actor: Actor, told: dict[str
     Conflict where it was imported, is in no state that allows the change, or somebody else changed it meanwhile.
     """
     if experiment.source == Source.IMPORTED:
-        raise errors.Conflict("An imported experiment is over.", code="experiment_imported")
+        raise errors.Conflict(_("An imported experiment is over."), code="experiment_imported")
     held = Experiment.objects.filter(pk=experiment.pk, version=experiment.version, status__in=lifecycle.CHANGES[what])
     if not held.update(version=F("version") + 1, **fields):
         refuse(experiment, what)
@@ -32,6 +33,8 @@ def refuse(experiment: Experiment, what: Change) -> NoReturn:
     """Say why the update changed nothing."""
     state = Experiment.objects.values_list("status", flat=True).get(pk=experiment.pk)
     if not lifecycle.can_change(state, what):
-        sentence = f"The experiment is {state}; it cannot {what.value.replace('_', ' ')}."
+        sentence = _("The experiment is %(state)s, which does not allow this.") % {
+            "state": Experiment(status=state).get_status_display()
+        }
         raise errors.Conflict(sentence, code="state", status=state)
-    raise errors.Conflict("Somebody else has just changed the experiment. Look at it again.", code="changed")
+    raise errors.Conflict(_("Somebody else has just changed the experiment. Look at it again."), code="changed")

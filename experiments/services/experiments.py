@@ -13,6 +13,7 @@ from typing import Any, Unpack
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core import audit, errors
 from core.audit import Actor
@@ -138,9 +139,9 @@ def decide_experiment(
     if action not in {"ship", "keep"}:
         raise errors.InvalidInput.field("action", f"{action!r} is neither 'ship' nor 'keep'.")
     if action == "keep" and arm is not None:
-        raise errors.InvalidInput.field("arm", "only 'ship' names an arm.")
+        raise errors.InvalidInput.field("arm", _("only 'ship' names an arm."))
     if action == "ship" and not experiment.arms.filter(key=arm or "").exists():
-        raise errors.InvalidInput.field("arm", f"this experiment has no arm {arm!r}.")
+        raise errors.InvalidInput.field("arm", _("this experiment has no arm %(arm)s.") % {"arm": repr(arm)})
     decision = {"action": action, "arm": arm, "reason": reason, "by": audit.label(actor)}
     return _move(experiment, Move.DECIDE, actor=actor, decided_at=timezone.now(), decision=decision)
 
@@ -149,11 +150,14 @@ def decide_experiment(
 def _move(experiment: Experiment, move: Move, *, actor: Actor, **fields: Any) -> Experiment:
     """One move. Conflict where it is in no state that allows it, or another request was first."""
     if experiment.source == Source.IMPORTED and move != Move.DECIDE:
-        raise errors.Conflict("An imported experiment is over.", code="experiment_imported")
+        raise errors.Conflict(_("An imported experiment is over."), code="experiment_imported")
     held = Experiment.objects.filter(pk=experiment.pk, status__in=lifecycle.sources(move))
     if not held.update(status=lifecycle.target(move), version=F("version") + 1, **fields):
         state = Experiment.objects.values_list("status", flat=True).get(pk=experiment.pk)
-        raise errors.Conflict(f"The experiment is {state}; it cannot {move.value}.", code="state", status=state)
+        sentence = _("The experiment is %(state)s, which does not allow this.") % {
+            "state": Experiment(status=state).get_status_display()
+        }
+        raise errors.Conflict(sentence, code="state", status=state)
     moved = Experiment.objects.get(pk=experiment.pk)
     audit.record(f"experiment.{move.value}", moved, actor=actor, **({"decision": moved.decision} if fields else {}))
     return moved

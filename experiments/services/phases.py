@@ -13,6 +13,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core import errors
 from core.audit import Actor
@@ -89,7 +90,8 @@ def raise_coverage(experiment: Experiment, *, to: float, actor: Actor) -> Experi
     share = _coverage(to)
     if share <= experiment.coverage:
         raise errors.Conflict(
-            f"The coverage is {experiment.coverage:g} and can only be raised. Start a new phase to lower it.",
+            _("The coverage is %(share)s and can only be raised. Start a new phase to lower it.")
+            % {"share": f"{experiment.coverage:g}"},
             code="coverage_not_raised",
         )
     told = {"from": experiment.coverage, "to": share}
@@ -105,14 +107,14 @@ def drop_arm(experiment: Experiment, *, arm: str, actor: Actor, reason: str = ""
     """
     dropped = Arm.objects.filter(experiment=experiment, key=arm).first()
     if dropped is None:
-        raise errors.NotFound(f"This experiment has no arm {arm!r}.")
+        raise errors.NotFound(_("This experiment has no arm %(arm)s.") % {"arm": repr(arm)})
     if dropped.is_control:
-        raise errors.Conflict("The control cannot be dropped.", code="control")
+        raise errors.Conflict(_("The control cannot be dropped."), code="control")
     changed = change(experiment, Change.DROP, actor=actor, told={"arm": arm, "reason": reason})
     if not Arm.objects.filter(pk=dropped.pk, dropped_at=None).update(dropped_at=timezone.now()):
-        raise errors.Conflict(f"The arm {arm!r} was dropped before.", code="dropped")
+        raise errors.Conflict(_("The arm %(arm)s was dropped before.") % {"arm": repr(arm)}, code="dropped")
     if not Arm.objects.filter(experiment=experiment, dropped_at=None, is_control=False).exists():
-        raise errors.Conflict("No arm would be left beside the control. Stop the experiment.", code="last_arm")
+        raise errors.Conflict(_("No arm would be left beside the control. Stop the experiment."), code="last_arm")
     return changed
 
 
@@ -129,7 +131,7 @@ def set_forced_arms(experiment: Experiment, *, forced: dict[str, str], actor: Ac
 
 def invalid(problem: ValueError) -> errors.InvalidInput:
     """The answer for a ValueError that names its field first."""
-    field, _, sentence = str(problem).partition(": ")
+    field, _colon, sentence = str(problem).partition(": ")
     return errors.InvalidInput.field(field, f"{sentence}.")
 
 

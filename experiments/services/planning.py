@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core import errors
 from experiments.lifecycle import Status
@@ -114,7 +115,7 @@ def days_left(experiment: Experiment) -> Remaining:
     The power is for the typical lift of the goal's prior. Raises InvalidInput for an experiment without planned units.
     """
     if experiment.planned_units is None:
-        raise errors.InvalidInput.field("planned_units", "The experiment has no planned number of shoppers.")
+        raise errors.InvalidInput.field("planned_units", _("The experiment has no planned number of shoppers."))
     so_far = history.units_so_far(experiment)
     daily = _daily(experiment) or 0.0
     days = durations.days_left(experiment.planned_units, units_so_far=so_far, daily_units=daily)
@@ -178,7 +179,8 @@ def _needed(field: str, given: float | None, known: float | None) -> float:
     if given is not None:
         return given
     if known is None:
-        raise errors.InvalidInput.field(field, "No past experiment tells this value yet. Please give it.", "required")
+        unknown = _("No past experiment tells this value yet. Please give it.")
+        raise errors.InvalidInput.field(field, unknown, "required")
     return known
 
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from core import errors
 from core.jobs import JobContext
 from models_ml import gate, queries
@@ -86,7 +89,9 @@ def _measure(job: JobContext, subject: Subject, measures: Mapping[str, Measure])
     for place, (name, measure) in enumerate(measures.items()):
         if name in found:
             continue
-        job.progress(100 * place / len(measures), name, f"measuring: {name.replace('_', ' ')}")
+        job.progress(
+            100 * place / len(measures), name, gettext_noop("measuring: %(what)s") % {"what": name.replace("_", " ")}
+        )
         one = measure(subject, job.should_stop)
         job.check()
         found[name] = {"figures": dict(one.figures), "details": dict(one.details)}
@@ -96,8 +101,8 @@ def _measure(job: JobContext, subject: Subject, measures: Mapping[str, Measure])
 
 def _refuse_changed(version: ModelVersion) -> None:
     if not is_intact(version):
-        raise errors.Conflict(
-            f"The files of “{version.name}” in {version.location} are not those that were registered, so it is not "
-            "checked. Restore them, or train anew.",
-            code="artifact_changed",
+        sentence = _(
+            "The files of “%(name)s” in %(place)s are not those that were registered, so it is not checked. "
+            "Restore them, or train anew."
         )
+        raise errors.Conflict(sentence % {"name": version.name, "place": version.location}, code="artifact_changed")

@@ -9,6 +9,8 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.utils.translation import gettext as _
+
 from core import errors
 from core.jobs import JobContext
 from models_ml.data.errors import DataError
@@ -31,11 +33,13 @@ def sentences(job: JobContext) -> Iterator[None]:
     except (TuningError, DataError) as problem:
         raise errors.InvalidInput.field(problem.field, sentence(problem.message)) from problem
     except ModelFolderError as problem:
-        raise errors.Conflict(sentence(f"The model cannot be used: {problem}"), code="model_unusable") from problem
+        raise errors.Conflict(
+            sentence(_("The model cannot be used: %(problem)s") % {"problem": problem}), code="model_unusable"
+        ) from problem
     except OSError as problem:
         if problem.errno not in NO_SPACE:
             raise
-        full = "The disk is full. What was saved before is kept: make room, then resume."
+        full = _("The disk is full. What was saved before is kept: make room, then resume.")
         raise errors.Unavailable(full, code="disk_full") from problem
 
 

@@ -13,6 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from core import errors
 from models_ml.brief import Brief, Candidate, parse
 from models_ml.data import open_dataset
@@ -67,7 +69,9 @@ def _said(measure: Measure, subject: Subject, should_stop: ShouldStop) -> Measur
     try:
         return measure(subject, should_stop)
     except (CheckError, ProviderError) as problem:
-        raise errors.Conflict(sentence(f"The version cannot be measured: {problem}"), code="unmeasurable") from problem
+        raise errors.Conflict(
+            sentence(_("The version cannot be measured: %(problem)s") % {"problem": problem}), code="unmeasurable"
+        ) from problem
 
 
 def _brief(sizes: Sizes, subject: Subject, should_stop: ShouldStop) -> Measured:

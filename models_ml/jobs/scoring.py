@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from core import errors
 from models_ml import queries, services
@@ -135,7 +136,8 @@ def _loaded(version: ModelVersion) -> Scorer:
         try:
             scorer = Scorer.load(Path(queries.absolute(version.location)))
         except ScorerError as problem:
-            raise errors.Unavailable(f"The scorer cannot be loaded: {problem}.", code="scorer_unavailable") from problem
+            said = _("The scorer cannot be loaded: %(problem)s.") % {"problem": problem}
+            raise errors.Unavailable(said, code="scorer_unavailable") from problem
         _in_use.clear()
         _in_use[key] = scorer
     return _in_use[key]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from core import errors
 from core.jobs import JobContext
@@ -52,7 +53,9 @@ def train_model(job: JobContext, *, tune: Tune) -> dict[str, Any]:
             metrics = job.checkpoint.get("metrics") or _train(job, run, tune)
             version = keep_result(run, metrics)
     except TrainingFailed as problem:
-        raise errors.Conflict(sentence(f"Training stopped: {problem}"), code="training_failed") from problem
+        raise errors.Conflict(
+            sentence(_("Training stopped: %(problem)s") % {"problem": problem}), code="training_failed"
+        ) from problem
     return {"run": run.pk, "version": version.pk, **_headline(metrics)}
 
 
@@ -91,10 +94,8 @@ def opened(run: TrainingRun) -> TuningPlan:
 
 def _check_base(base: ModelVersion | None) -> None:
     if base is not None and not is_intact(base):
-        sentence = (
-            f"The files of the base “{base.name}” are not those that were registered. Restore them, or take another."
-        )
-        raise errors.Conflict(sentence, code="artifact_changed")
+        said = _("The files of the base “%(name)s” are not those that were registered. Restore them, or take another.")
+        raise errors.Conflict(said % {"name": base.name}, code="artifact_changed")
 
 
 def _headline(metrics: Mapping[str, Any]) -> dict[str, Any]:

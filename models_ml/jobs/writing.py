@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from core import errors
 from models_ml import drafting, queries, services
@@ -105,7 +106,7 @@ def _server() -> tuple[Provider, int]:
         )
     except ValueError as problem:
         raise errors.Unavailable(
-            f"The provider's settings cannot be used: {problem}.", code="provider_set_up"
+            _("The provider's settings cannot be used: %(problem)s.") % {"problem": problem}, code="provider_set_up"
         ) from None
     provider = _client(chosen)
     name = chosen.model.rstrip("/").rsplit("/", 1)[-1]
@@ -132,7 +133,8 @@ def _local() -> tuple[Provider, int]:
             threads=settings.COPYLIFT_TORCH_THREADS,
         )
     except ModelFolderError as problem:
-        raise errors.Unavailable(f"The model cannot be loaded: {problem}.", code="model_unavailable") from problem
+        sentence = _("The model cannot be loaded: %(problem)s.") % {"problem": problem}
+        raise errors.Unavailable(sentence, code="model_unavailable") from problem
     loaded = provider.loaded
     version: ModelVersion = services.register_in_use(location=location, content_hash=loaded.hash, name=loaded.id)
     return provider, version.pk
@@ -146,7 +148,8 @@ def _sentences() -> Iterator[None]:
     except GenerationError as problem:
         raise errors.InvalidInput.field("brief", f"{problem}.") from problem
     except ProviderError as problem:
-        raise errors.Unavailable(f"The provider stopped writing: {problem}.", code="provider_failed") from problem
+        sentence = _("The provider stopped writing: %(problem)s.") % {"problem": problem}
+        raise errors.Unavailable(sentence, code="provider_failed") from problem
 
 
 def _recorder(purpose: str, job_id: str | None) -> Callable[[Usage], None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext as _
 
 from core import errors
 from models_ml.models import BuildStatus, DatasetVersion, SourceFile
@@ -21,7 +22,7 @@ def dataset_version(dataset_id: int) -> DatasetVersion:
     """One version. Raises NotFound."""
     found = dataset_versions().filter(pk=dataset_id).first()
     if found is None:
-        raise errors.NotFound("There is no such dataset.")
+        raise errors.NotFound(_("There is no such dataset."))
     return found
 
 
@@ -34,7 +35,7 @@ def file_of(file_id: int) -> SourceFile:
     """One kept file. Raises NotFound."""
     found = SourceFile.objects.filter(pk=file_id).first()
     if found is None:
-        raise errors.NotFound("There is no such file.")
+        raise errors.NotFound(_("There is no such file."))
     return found
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Case, IntegerField, Model, QuerySet, When
+from django.utils.translation import gettext as _
 
 from core import audit, errors
 from core.models import AuditEntry
@@ -31,7 +32,7 @@ def model_version(version_id: int) -> ModelVersion:
     related = ("dataset", "run", "check_job", "replaced", "created_by")
     found = ModelVersion.objects.select_related(*related).filter(pk=version_id).first()
     if found is None:
-        raise errors.NotFound("There is no such model version.")
+        raise errors.NotFound(_("There is no such model version."))
     return found
 
 

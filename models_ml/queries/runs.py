@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from core import errors
 from models_ml.models import TrainingPoint, TrainingRun
@@ -25,7 +26,7 @@ def training_run(run_id: int) -> TrainingRun:
     """One run. Raises NotFound."""
     found = training_runs().filter(pk=run_id).first()
     if found is None:
-        raise errors.NotFound("There is no such training run.")
+        raise errors.NotFound(_("There is no such training run."))
     return found
 
 

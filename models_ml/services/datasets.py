@@ -17,9 +17,12 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core import audit, errors
 from core.audit import Actor
+from core.localised import localised
 from core.models.job import Status
 from core.services.jobs import create_job
 from models_ml.data.errors import DataError
@@ -58,7 +61,7 @@ def create_dataset(
 
     `options` are further fields of `DatasetPlan`. Raises Forbidden without the role, InvalidInput naming the field.
     """
-    require(actor, "models_ml.add_datasetversion", "make a dataset")
+    require(actor, "models_ml.add_datasetversion", _("make a dataset"))
     name, plan = require_name(name), make_plan(task, sources, options)
     key = _request_key(plan, [source.file.sha256 for source in sources])
     asked = _asked_before(key)
@@ -73,7 +76,7 @@ def create_dataset(
 def make_plan(task: str, sources: Sequence[ChosenSource], options: Mapping[str, Any]) -> DatasetPlan:
     """The plan of a build, its paths relative to VAR. Raises InvalidInput naming the field."""
     if not sources:
-        raise errors.InvalidInput.field("sources", "at least one file is needed.")
+        raise errors.InvalidInput.field("sources", _("at least one file is needed."))
     try:
         files = tuple(
             Source(one.kind, one.file.path, format=one.file.format, columns=one.columns, language=one.language)
@@ -83,7 +86,7 @@ def make_plan(task: str, sources: Sequence[ChosenSource], options: Mapping[str, 
         for file in files:
             check_roles(file, task)
     except DataError as problem:
-        raise errors.InvalidInput.field(problem.field, sentence(problem.message)) from problem
+        raise errors.InvalidInput.field(problem.field, localised(sentence(problem.message))) from problem
     return plan
 
 
@@ -95,7 +98,7 @@ def _create(*, name: str, plan: DatasetPlan, request_key: str, actor: Actor) -> 
     job = create_job(
         task_name=BUILD_TASK,
         queue="default",
-        title=f"Build the dataset {name}",
+        title=gettext_noop("Build the dataset %(name)s") % {"name": name},
         arguments={"dataset": dataset.pk},
         target=dataset,
         created_by=member(actor),
@@ -128,7 +131,7 @@ def begin(dataset: DatasetVersion) -> DatasetVersion:
         with transaction.atomic():
             DatasetVersion.objects.filter(pk=dataset.pk, status=BuildStatus.FAILED).update(status=BuildStatus.BUILDING)
     except IntegrityError as problem:
-        raise errors.Conflict("The same dataset was asked for again meanwhile; use that one.") from problem
+        raise errors.Conflict(_("The same dataset was asked for again meanwhile; use that one.")) from problem
     return DatasetVersion.objects.get(pk=dataset.pk)
 
 

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from core import errors
 from core.audit import Actor
 from core.models import User
 
 
 def require(actor: Actor, permission: str, what: str) -> None:
-    """Raise Forbidden where a member's roles do not include `permission`; `what` completes “You may not …”.
+    """Raise Forbidden where a member's roles do not include `permission`; `what`, translated, completes “You may not …”.
 
     A process of the platform may: it works for somebody who was asked already.
     """
     if isinstance(actor, User) and not actor.has_perm(permission):
-        raise errors.Forbidden(f"You may not {what}: your roles do not include it.", code="role_missing")
+        sentence = _("You may not %(what)s: your roles do not include it.") % {"what": what}
+        raise errors.Forbidden(sentence, code="role_missing")
 
 
 def require_name(name: str, longest: int = 120) -> str:
     """The name without blanks around it. Raises InvalidInput where it is empty, too long or holds a zero byte."""
     name = name.strip()
     if not name or len(name) > longest or "\x00" in name:
-        raise errors.InvalidInput.field("name", f"1 to {longest} characters are needed.")
+        raise errors.InvalidInput.field("name", characters_needed(longest))
     return name
+
+
+def characters_needed(most: int) -> str:
+    """What is wrong with a text that is empty or too long."""
+    return _("1 to %(most)s characters are needed.") % {"most": most}
 
 
 def sentence(words: str) -> str:

@@ -15,7 +15,7 @@ from core.audit import Actor
 from models_ml.models import Kind, ModelVersion, Stage
 from models_ml.nn.artifacts import EVALUATION, RECORD, file_hashes, model_hash
 from models_ml.queries import STARTER
-from models_ml.services.guards import member
+from models_ml.services.guards import characters_needed, member
 
 STARTER_NAME = "Copylift starter"
 
@@ -41,7 +41,7 @@ def register_model_version(
     """
     for field, value, longest in (("name", name, 120), ("location", location, 500), ("base", base, 500)):
         if (not value.strip() and field != "base") or len(value) > longest:
-            raise errors.InvalidInput.field(field, f"1 to {longest} characters are needed.")
+            raise errors.InvalidInput.field(field, characters_needed(longest))
     try:
         with transaction.atomic():
             version, made = ModelVersion.objects.get_or_create(

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from core import audit, errors
 from core.audit import Actor
@@ -42,14 +43,14 @@ def store_file(
     Raises Forbidden without the role, InvalidInput for a name without a known ending or an empty file, TooLarge past
     `most` bytes.
     """
-    require(actor, "models_ml.add_datasetversion", "hand in data")
+    require(actor, "models_ml.add_datasetversion", _("hand in data"))
     name, kind = clean_name(name), format_of(name)
     draft = Path(settings.VAR) / FOLDER / f".part-{uuid.uuid4().hex}"
     draft.parent.mkdir(parents=True, exist_ok=True)
     try:
         digest, size = _write(draft, chunks, most)
         if not size:
-            raise errors.InvalidInput.field("file", f"{name} is empty.")
+            raise errors.InvalidInput.field("file", _("%(name)s is empty.") % {"name": name})
         place = FOLDER / digest[:16] / name
         return _keep(draft, place, name=name, format=kind, sha256=digest, size_bytes=size, origin=origin, actor=actor)
     finally:
@@ -76,7 +77,7 @@ def format_of(name: str) -> str:
     except DataError:
         found = ""
     if not found:
-        raise errors.InvalidInput.field("file", f"{name}: use .csv, .tsv, .jsonl or .parquet.")
+        raise errors.InvalidInput.field("file", _("%(name)s: use .csv, .tsv, .jsonl or .parquet.") % {"name": name})
     return found
 
 
@@ -93,7 +94,8 @@ def _write(draft: Path, chunks: Iterable[bytes], most: int) -> tuple[str, int]:
         for chunk in chunks:
             size += len(chunk)
             if size > most:
-                raise errors.TooLarge(f"file: more than {most // 1024**2} MB were sent.", code="file_too_large")
+                sentence = _("file: more than %(most)s MB were sent.") % {"most": most // 1024**2}
+                raise errors.TooLarge(sentence, code="file_too_large")
             whole.update(chunk)
             stream.write(chunk)
     return whole.hexdigest(), size

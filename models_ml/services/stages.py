@@ -13,6 +13,8 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core import audit, errors
 from core.audit import Actor
@@ -34,17 +36,17 @@ def request_check(version: ModelVersion, *, actor: Actor) -> Job:
 
     Raises Forbidden without the role, Conflict for a retired version or a base.
     """
-    require(actor, "models_ml.check_modelversion", "have a model checked")
+    require(actor, "models_ml.check_modelversion", _("have a model checked"))
     held = ModelVersion.objects.select_for_update(of=("self",)).select_related("check_job").get(pk=version.pk)
     _refuse_base(held)
     if not lifecycle.can_be_checked(held.stage):
-        raise errors.Conflict("A retired version is not checked. Reopen it first.")
+        raise errors.Conflict(_("A retired version is not checked. Reopen it first."))
     if held.check_job is not None and held.check_job.is_open:
         return held.check_job
     job = create_job(
         task_name=queries.CHECK_TASK,
         queue="gpu",
-        title=f"Check {held.name}",
+        title=gettext_noop("Check %(name)s") % {"name": held.name},
         arguments={"version": held.pk},
         target=held,
         created_by=member(actor),
@@ -103,10 +105,10 @@ def against(
 
 def stage(version: ModelVersion, *, actor: User) -> ModelVersion:
     """candidate → staged: somebody finds it worth promoting. Raises Conflict where no check was made."""
-    require(actor, "models_ml.check_modelversion", "stage a model")
+    require(actor, "models_ml.check_modelversion", _("stage a model"))
     _refuse_base(version)
     if version.checked_at is None:
-        raise errors.Conflict("This version was not checked yet. Have it checked first.", code="unchecked")
+        raise errors.Conflict(_("This version was not checked yet. Have it checked first."), code="unchecked")
     return _move(version, Move.STAGE, actor=actor)
 
 
@@ -116,7 +118,7 @@ def promote(version: ModelVersion, *, actor: User, reason: str = "") -> ModelVer
     Raises Forbidden without the role, Conflict where the files changed, the gate fails and is not overruled, or another
     was promoted meanwhile, InvalidInput for a reason that is too short where one is needed.
     """
-    require(actor, "models_ml.promote_modelversion", "promote a model")
+    require(actor, "models_ml.promote_modelversion", _("promote a model"))
     _refuse_base(version)
     production, intact = queries.production_model(Kind(version.kind)), _check_files(version)
     failing = gate.failing(_report(version, production, intact=intact))
@@ -139,18 +141,18 @@ def roll_back(kind: Kind, *, actor: User, reason: str) -> ModelVersion:
     Raises Forbidden without the role, InvalidInput for no reason, Conflict where there is none before or its files
     changed.
     """
-    require(actor, "models_ml.promote_modelversion", "roll back a model")
+    require(actor, "models_ml.promote_modelversion", _("roll back a model"))
     reason = _reason(reason)
     now = queries.production_model(kind)
     before = now.replaced if now is not None else None
     if now is None or before is None:
-        raise errors.Conflict("There is no version before this one to go back to.", code="nothing_before")
+        raise errors.Conflict(_("There is no version before this one to go back to."), code="nothing_before")
     _check_files(before)
     with transaction.atomic():
         _change(now, Move.ROLL_BACK, stage=Stage.RETIRED)
         back = ModelVersion.objects.filter(pk=before.pk, stage=Stage.RETIRED)
         if not back.update(stage=Stage.PRODUCTION, promoted_at=timezone.now()):
-            raise errors.Conflict("The version before was changed meanwhile. Look again.", code="changed_meanwhile")
+            raise errors.Conflict(_("The version before was changed meanwhile. Look again."), code="changed_meanwhile")
         restored = ModelVersion.objects.get(pk=before.pk)
         audit.record("model.rolled_back", now, actor=actor, to=restored.pk, reason=reason)
         audit.record("model.restored", restored, actor=actor, after=now.pk, reason=reason)
@@ -159,13 +161,13 @@ def roll_back(kind: Kind, *, actor: User, reason: str) -> ModelVersion:
 
 def retire(version: ModelVersion, *, actor: User, reason: str = "") -> ModelVersion:
     """candidate or staged → retired: it is put away; its files and figures stay."""
-    require(actor, "models_ml.check_modelversion", "retire a model")
+    require(actor, "models_ml.check_modelversion", _("retire a model"))
     return _move(version, Move.RETIRE, actor=actor, reason=reason.strip()[:LONGEST_REASON])
 
 
 def reopen(version: ModelVersion, *, actor: User) -> ModelVersion:
     """retired → candidate, without its check: what it was measured against is past."""
-    require(actor, "models_ml.check_modelversion", "reopen a model")
+    require(actor, "models_ml.check_modelversion", _("reopen a model"))
     return _move(version, Move.REOPEN, actor=actor, checked_at=None, gate={})
 
 
@@ -186,22 +188,22 @@ def _is_path(location: str) -> bool:
 
 def _check_files(version: ModelVersion) -> bool:
     if not is_intact(version):
-        raise errors.Conflict(
-            f"The files of “{version.name}” in {version.location} are not those that were registered: it is not put "
-            "in production. Restore them, or train anew.",
-            code="artifact_changed",
+        sentence = _(
+            "The files of “%(name)s” in %(place)s are not those that were registered: it is not put in production. "
+            "Restore them, or train anew."
         )
+        raise errors.Conflict(sentence % {"name": version.name, "place": version.location}, code="artifact_changed")
     return True
 
 
 def _may_overrule(failing: list[gate.Line], *, actor: User, reason: str) -> bool:
     if not actor.has_perm("models_ml.override_gate"):
         sentences = " ".join(line.sentence for line in failing)
-        raise errors.Conflict(f"The gate does not let this version through. {sentences}", code="gate_failed")
+        sentence = _("The gate does not let this version through. %(reasons)s") % {"reasons": sentences}
+        raise errors.Conflict(sentence, code="gate_failed")
     if len(reason.strip()) < SHORTEST_REASON:
-        raise errors.InvalidInput.field(
-            "reason", f"the gate fails; say in {SHORTEST_REASON} characters or more why it is promoted all the same."
-        )
+        sentence = _("the gate fails; say in %(least)s characters or more why it is promoted all the same.")
+        raise errors.InvalidInput.field("reason", sentence % {"least": SHORTEST_REASON})
     _reason(reason)
     return True
 
@@ -209,18 +211,18 @@ def _may_overrule(failing: list[gate.Line], *, actor: User, reason: str) -> bool
 def _reason(reason: str) -> str:
     reason = reason.strip()
     if not reason or len(reason) > LONGEST_REASON or "\x00" in reason:
-        raise errors.InvalidInput.field("reason", f"say why, in 1 to {LONGEST_REASON} characters.")
+        raise errors.InvalidInput.field("reason", _("say why, in 1 to %(most)s characters.") % {"most": LONGEST_REASON})
     return reason
 
 
 def _refuse_base(version: ModelVersion) -> None:
     if version.kind == Kind.BASE:
-        raise errors.Conflict("This is a base to train further; it neither writes nor scores, so it has no gate.")
+        raise errors.Conflict(_("This is a base to train further; it neither writes nor scores, so it has no gate."))
 
 
 def _replace(version: ModelVersion, seen: ModelVersion | None, *, actor: User, data: dict[str, Any]) -> ModelVersion:
     """Put `version` in the place of `seen`, the one that the gate compared it with; nothing where that has changed."""
-    meanwhile = errors.Conflict("Another version was promoted meanwhile. Look again.", code="changed_meanwhile")
+    meanwhile = errors.Conflict(_("Another version was promoted meanwhile. Look again."), code="changed_meanwhile")
     try:
         with transaction.atomic():
             if seen is not None:
@@ -249,6 +251,6 @@ def _change(version: ModelVersion, move: Move, **fields: Any) -> None:
     if ModelVersion.objects.filter(pk=version.pk, stage__in=lifecycle.sources(move)).update(**fields):
         return
     stage = ModelVersion.objects.values_list("stage", flat=True).get(pk=version.pk)
-    raise errors.Conflict(
-        f"“{version.name}” is {stage} now, which does not allow this.", code="wrong_stage", stage=stage
-    )
+    words = {"name": version.name, "stage": ModelVersion(stage=stage).get_stage_display()}
+    sentence = _("“%(name)s” is %(stage)s now, which does not allow this.") % words
+    raise errors.Conflict(sentence, code="wrong_stage", stage=stage)

@@ -13,9 +13,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core import audit, errors
 from core.audit import Actor
+from core.localised import localised
 from core.services.jobs import create_job
 from models_ml import queries
 from models_ml.fingerprint import code_version
@@ -43,7 +46,7 @@ def start_training(
     `base` is a registered version, or a hub id or folder. Raises Forbidden without the role, InvalidInput naming the
     field of the plan, Conflict where the dataset is not ready.
     """
-    require(actor, "models_ml.add_trainingrun", "train a model")
+    require(actor, "models_ml.add_trainingrun", _("train a model"))
     name, key = require_name(name), request_key or uuid.uuid4().hex
     _check_dataset(dataset)
     plan = make_plan(dataset=dataset, base=base, values=settings_of_plan or {})
@@ -60,18 +63,19 @@ def make_plan(*, dataset: DatasetVersion, base: str | ModelVersion, values: Mapp
     try:
         plan = TuningPlan.from_json({**values, "base": location, "dataset": same.folder})
     except TuningError as problem:
-        raise errors.InvalidInput.field(problem.field, sentence(problem.message)) from problem
+        raise errors.InvalidInput.field(problem.field, localised(sentence(problem.message))) from problem
     except TypeError as problem:
         raise errors.InvalidInput.field("plan", sentence(str(problem))) from problem
     if plan.task != dataset.task:
-        words = f"{plan.objective} learns from rows of the kind “{plan.task}”; this dataset holds “{dataset.task}”."
-        raise errors.InvalidInput.field("objective", words)
+        words = {"objective": plan.objective, "task": plan.task, "held": dataset.task}
+        said = _("%(objective)s learns from rows of the kind “%(task)s”; this dataset holds “%(held)s”.") % words
+        raise errors.InvalidInput.field("objective", said)
     return plan
 
 
 def _check_dataset(dataset: DatasetVersion) -> None:
     if dataset.status not in {BuildStatus.READY, BuildStatus.DUPLICATE}:
-        raise errors.Conflict("This dataset is not ready: wait until it is built, or choose another.")
+        raise errors.Conflict(_("This dataset is not ready: wait until it is built, or choose another."))
 
 
 @transaction.atomic
@@ -93,7 +97,7 @@ def _create(
     run.job = create_job(
         task_name=queries.TRAIN_TASK,
         queue="gpu",
-        title=f"Train {name}",
+        title=gettext_noop("Train %(name)s") % {"name": name},
         arguments={"run": run.pk},
         target=run,
         created_by=member(actor),

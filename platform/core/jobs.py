@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from django.db import Error, connection
+from django.utils import translation
 
 from core import errors
 from core.models import Job
@@ -107,7 +108,8 @@ def run_job(job_id: str, work: Callable[[JobContext], dict[str, Any] | None]) ->
         return
     enter_request(f"job-{job_id}")
     context = JobContext(job)
-    with Heartbeat(context):
+    # What the work says is stored once and put into each reader's language at the page (core.localised).
+    with Heartbeat(context), translation.override("en"):
         _work_and_end(context, work)
 
 

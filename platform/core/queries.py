@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core import errors
 from core.models import ApiKey, AuditEntry, DeliveryState, Job, Webhook, WebhookDelivery
@@ -26,7 +27,7 @@ def job_by_id(job_id: uuid.UUID | str) -> Job:
     """One job. Raises NotFound."""
     job = Job.objects.select_related("created_by").filter(pk=job_id).first()
     if job is None:
-        raise errors.NotFound("There is no such job.")
+        raise errors.NotFound(_("There is no such job."))
     return job
 
 

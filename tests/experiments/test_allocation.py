@@ -93,7 +93,7 @@ def test_fixed_weights_and_what_does_not_run_are_left_alone() -> None:
     with pytest.raises(errors.Conflict, match="fixed weights"):
         services.update_allocation(running("fixed"), weigh=Rule(1, 1))
     paused = services.pause_experiment(running(allocation="adaptive"), actor="test")
-    with pytest.raises(errors.Conflict, match="is paused; it cannot update allocation"):
+    with pytest.raises(errors.Conflict, match="is paused, which does not allow this"):
         services.update_allocation(paused, weigh=Rule(1, 1), now=timezone.now() + DAY)
     assert AllocationBatch.objects.count() == 1
 

@@ -155,7 +155,7 @@ CHANGES: list[Callable[[Experiment], object]] = [
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_is_over_is_not_changed(change: Callable[[Experiment], object]) -> None:
     experiment = services.stop_experiment(running("welcome", "b", "c", coverage=0.5), actor="test")
-    with pytest.raises(errors.Conflict, match="The experiment is stopped; it cannot"):
+    with pytest.raises(errors.Conflict, match="The experiment is stopped, which does not allow this"):
         change(experiment)
     with pytest.raises(errors.Conflict, match="imported"):
         change(draft("old", "b", "c", source="imported", coverage=0.5))

@@ -109,7 +109,7 @@ def test_each_move_from_each_state(status: Status, move: Move) -> None:
         assert (moved.status, moved.version) == (lifecycle.target(move), 2)
         assert audit.history(experiment)[0].action == f"experiment.{move}"
         return
-    with pytest.raises(errors.Conflict, match=f"The experiment is {status}; it cannot {move}."):
+    with pytest.raises(errors.Conflict, match=f"The experiment is {status}, which does not allow this."):
         MOVES[move](experiment)
     experiment.refresh_from_db()
     assert (experiment.status, experiment.version) == (status, 1)

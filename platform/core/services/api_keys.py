@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core import audit, errors
 from core.models import ApiKey, User
@@ -34,14 +35,13 @@ def issue_api_key(
     """
     name = name.strip()
     if not name or len(name) > 100:
-        raise errors.InvalidInput.field("name", "a name of 1 to 100 characters is needed.")
+        raise errors.InvalidInput.field("name", _("a name of 1 to 100 characters is needed."))
     unknown = sorted(set(scopes) - set(Scope.values))
     if unknown or not scopes:
-        raise errors.InvalidInput.field(
-            "scopes", f"choose from {', '.join(Scope.values)}; got {', '.join(unknown) or 'none'}."
-        )
+        words = {"scopes": ", ".join(Scope.values), "got": ", ".join(unknown) or "–"}
+        raise errors.InvalidInput.field("scopes", _("choose from %(scopes)s; got %(got)s.") % words)
     if expires_at is not None and expires_at <= timezone.now():
-        raise errors.InvalidInput.field("expires_at", "lies in the past.")
+        raise errors.InvalidInput.field("expires_at", _("lies in the past."))
     prefix = secrets.token_hex(4)
     secret = f"{SCHEME}_{prefix}_{secrets.token_urlsafe(32)}"
     key = ApiKey.objects.create(

@@ -15,6 +15,8 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core import audit, errors
 from core.models import Job, User
@@ -129,7 +131,7 @@ def resume_job(job: Job, *, actor: User) -> Job:
         status=Status.QUEUED, attempt=0, sent_at=None, error=None, cancel_requested_at=None, finished_at=None
     )
     if not changed:
-        raise errors.Conflict("Only a failed or cancelled job can be resumed.", code="job_not_resumable")
+        raise errors.Conflict(_("Only a failed or cancelled job can be resumed."), code="job_not_resumable")
     audit.record("job.resumed", job, actor=actor)
     return Job.objects.get(pk=job.pk)
 
@@ -149,14 +151,14 @@ def requeue_lost_jobs() -> list[Job]:
         finished_at=now,
         lease=None,
         lease_expires_at=None,
-        error={"code": "worker_lost", "message": "The worker died each time this was tried."},
+        error={"code": "worker_lost", "message": gettext_noop("The worker died each time this was tried.")},
     )
     Job.objects.filter(lost).update(
         status=Status.QUEUED,
         lease=None,
         lease_expires_at=None,
         sent_at=None,
-        message="The worker was lost; trying again.",
+        message=gettext_noop("The worker was lost; trying again."),
     )
     waiting = Q(sent_at=None, created_at__lt=now - timedelta(seconds=2)) | Q(sent_at__lt=now - SEND_AGAIN_AFTER)
     return list(Job.objects.filter(waiting, status=Status.QUEUED))

@@ -10,7 +10,10 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from core.localised import localised
+
 register = template.Library()
+register.filter("localised", localised)
 
 MISSING = "–"
 # The colour of a state, so that one word looks the same on each page; what is not here is quiet.
