@@ -88,9 +88,12 @@ def request_scorer(*, actor: User, seed: int = 1) -> Job:
             code="nothing_to_learn",
         )
     job = create_job(
-        task_name=SCORER_TASK, queue="gpu", title=gettext_noop("Train a scorer on past tests"), arguments={"seed": seed},
+        task_name=SCORER_TASK,
+        queue="gpu",
+        title=gettext_noop("Train a scorer on past tests"),
+        arguments={"seed": seed},
         created_by=actor,
-    )  # fmt: skip
+    )
     audit.record("scorer.asked", job, actor=actor)
     return job
 

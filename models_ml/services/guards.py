@@ -10,7 +10,7 @@ from core.models import User
 
 
 def require(actor: Actor, permission: str, what: str) -> None:
-    """Raise Forbidden where a member's roles do not include `permission`; `what`, translated, completes “You may not …”.
+    """Raise Forbidden where a member's roles lack `permission`; `what`, translated, completes “You may not …”.
 
     A process of the platform may: it works for somebody who was asked already.
     """
