@@ -58,7 +58,7 @@ def _value(name: str, text: str) -> str:
 @cache
 def _templates(language: str) -> list[tuple[str, Pattern[str]]]:
     """Each sentence of the catalogue that takes named texts, the longest first: it says most about what it fits."""
-    catalogue = trans_real.translation(language)._catalog  # noqa: SLF001 - Django lists its sentences nowhere else
+    catalogue = trans_real.translation(language)._catalog  # type: ignore[attr-defined]  # noqa: SLF001 - listed nowhere else
     known = (key for key, _said in catalogue.items() if isinstance(key, str))
     taking = [one for one in known if _PLACE.search(one) and len(_PLACE.sub("", one)) >= LEAST_LETTERS]
     return [(one, _pattern(one)) for one in sorted(taking, key=lambda one: -len(_PLACE.sub("", one)))]
