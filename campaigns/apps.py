@@ -10,7 +10,8 @@ class CampaignsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Say which rows belong to which brand."""
-        from campaigns.queries import access
+        """Say which rows belong to which brand, and how the arms of a test looked."""
+        from campaigns.queries import access, arm_looks
 
         access.install()
+        arm_looks.install()

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from core import errors
-from experiments import charts, queries, sentences, services
+from experiments import charts, queries, sentences, services, shown
 from experiments.exporting.files import FORMATS, Export
 from experiments.models import Analysis, Experiment
 
@@ -24,7 +24,7 @@ TONES = {
     "cannot_tell": "warn",
     "invalid": "bad",
 }
-STYLES = Path("static/copylift/app.css")
+STYLES = tuple(Path("static/copylift") / name for name in ("app.css", "studio.css", "report.css"))
 
 
 def context(experiment: Experiment, *, with_bots: bool = False) -> dict[str, Any]:
@@ -33,23 +33,32 @@ def context(experiment: Experiment, *, with_bots: bool = False) -> dict[str, Any
     `with_bots` reads the stored moments once more with the units that are marked as bots; nothing is stored of that.
     """
     analysis = queries.latest_analysis(experiment)
-    arms = list(experiment.arms.all())
-    shown = None
+    arms = _with_looks(experiment)
+    told = None
     if analysis is not None:
         found = services.second_reading(experiment) if with_bots else analysis.results
-        shown = table(sentences.results_of(found, analysis.settings))
+        told = table(sentences.results_of(found, analysis.settings))
     return {
         "experiment": experiment,
         "arms": arms,
-        "has_texts": any(arm.content.get("headline") or arm.content.get("body") for arm in arms),
+        "has_texts": any(arm.look or arm.content.get("headline") or arm.content.get("body") for arm in arms),
         "analysis": analysis,
-        "results": shown,
+        "results": told,
         "details": _details(analysis) if analysis else None,
         "notice": sentences.notice_of(experiment.notice, analysis) if experiment.notice else "",
         "with_bots": with_bots,
-        "tone": TONES.get(shown["verdict"]["code"], "quiet") if shown else "quiet",
+        "tone": TONES.get(told["verdict"]["code"], "quiet") if told else "quiet",
         "lacks_chart": lacks_chart(analysis),
     }
+
+
+def _with_looks(experiment: Experiment) -> list[Any]:
+    """The arms, each with its `look`: as its channel shows it, or None."""
+    arms: list[Any] = list(experiment.arms.all())
+    found = shown.looks(experiment, arms)
+    for arm in arms:
+        arm.look = found.get(arm.key)
+    return arms
 
 
 def say(experiments: Iterable[Experiment]) -> None:
@@ -124,7 +133,7 @@ def _rows(metric: dict[str, Any], names: dict[str, str]) -> list[dict[str, Any]]
 
 def render_report(experiment: Experiment) -> str:
     """One HTML document with its styles and charts inside; nothing is fetched when it is opened."""
-    styles = (settings.ROOT / STYLES).read_text(encoding="utf-8")
+    styles = "\n".join((settings.ROOT / path).read_text(encoding="utf-8") for path in STYLES)
     return render_to_string("experiments/report.html", {**context(experiment), "styles": styles})
 
 
@@ -139,7 +148,7 @@ def export(experiment: Experiment, name: str) -> tuple[bytes, str, str]:
     if analysis is None:
         raise errors.NotFound(f"Experiment {experiment.key!r} has no results yet.", code="no_results")
     form = FORMATS[name]
-    return form.write(_exported(experiment, analysis)), form.media_type, f"{experiment.key}.{form.suffix}"
+    return form.write(_exported(experiment, analysis)), form.media_type, f"{experiment.key}{form.part}.{form.suffix}"
 
 
 def _exported(experiment: Experiment, analysis: Analysis) -> Export:

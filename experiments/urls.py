@@ -14,7 +14,13 @@ pages = [
     path("<slug:key>/decide/", views.experiment_decide, name="decide"),
     path("<slug:key>/learned/", views.experiment_learned, name="learned"),
     path("<slug:key>/report/", views.experiment_report, name="report"),
-    re_path(r"^(?P<key>[-\w]+)/export/(?P<name>json|csv|parquet|notebook)/$", views.experiment_export, name="export"),
+    path("<slug:key>/share/", views.report_share, name="share"),
+    path("<slug:key>/share/<int:link_id>/revoke/", views.report_revoke, name="revoke"),
+    re_path(
+        r"^(?P<key>[-\w]+)/export/(?P<name>json|csv|parquet|notebook|details_csv|details_parquet)/$",
+        views.experiment_export,
+        name="export",
+    ),
     re_path(r"^(?P<key>[-\w]+)/(?P<move>pause|resume|stop)/$", views.experiment_move, name="move"),
 ]
 

@@ -64,7 +64,8 @@ def describe(experiment: Experiment) -> dict[str, Any]:
 
 @router.get("/experiments/{key}/export", auth=READ, summary="The newest results as a file")
 def export(request: HttpRequest, key: str, format: str = "json") -> HttpResponse:  # noqa: A002 - what senders call it
-    """`format` is json (the whole analysis with its moments), csv or parquet (a tidy table), or notebook."""
+    """`format` is json (the whole analysis with its moments), csv or parquet (a tidy table), details_csv or
+    details_parquet (groups, days and checks of health as one), or notebook."""
     content, media_type, file = reports.export(queries.experiment_by_key(key, seen_by=member_of(request)), format)
     return HttpResponse(
         content, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{file}"'}

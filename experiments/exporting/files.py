@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.files import formula_safe
-from experiments.exporting import notebook, table
+from experiments.exporting import details, notebook, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Format:
     suffix: str
     media_type: str
     write: Callable[[Export], bytes]
+    # Behind the experiment's key in the file's name.
+    part: str = ""
 
 
 def as_json(export: Export) -> bytes:
@@ -59,26 +61,24 @@ def as_json(export: Export) -> bytes:
 
 def as_csv(export: Export) -> bytes:
     """The tidy table, UTF-8 with a mark at the beginning so that spreadsheets read it as such."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(table.COLUMNS), lineterminator="\r\n")
-    writer.writeheader()
-    for row in table.rows(export.key, export.results):
-        writer.writerow({column: _cell(value) for column, value in row.items()})
-    return text.getvalue().encode("utf-8-sig")
+    return _csv(table.COLUMNS, table.rows(export.key, export.results))
 
 
 def as_parquet(export: Export) -> bytes:
     """The tidy table with fixed types; the moments and settings lie in the file's metadata under `copylift`."""
-    import pyarrow as pa  # noqa: PLC0415 - heavy, and only an export needs it
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    about = {name: value for name, value in export.to_dict().items() if name != "results"}
+    return _parquet(table.COLUMNS, table.rows(export.key, export.results), about)
 
-    about = json.dumps({name: value for name, value in export.to_dict().items() if name != "results"})
-    schema = pa.schema(
-        [(name, pa.type_for_alias(kind)) for name, kind in table.COLUMNS.items()], metadata={"copylift": about}
-    )
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(table.rows(export.key, export.results), schema=schema), buffer)
-    return buffer.getvalue()
+
+def details_as_csv(export: Export) -> bytes:
+    """Groups, days and checks of health, as the tidy table is written."""
+    return _csv(details.COLUMNS, details.rows(export.key, export.results, export.details))
+
+
+def details_as_parquet(export: Export) -> bytes:
+    """Groups, days and checks of health, with fixed types."""
+    found = details.rows(export.key, export.results, export.details)
+    return _parquet(details.COLUMNS, found, {"experiment": export.key, "inputs_hash": export.inputs_hash})
 
 
 def as_notebook(export: Export) -> bytes:
@@ -91,7 +91,29 @@ FORMATS: dict[str, Format] = {
     "csv": Format("csv", "text/csv; charset=utf-8", as_csv),
     "parquet": Format("parquet", "application/vnd.apache.parquet", as_parquet),
     "notebook": Format("ipynb", "application/x-ipynb+json", as_notebook),
+    "details_csv": Format("csv", "text/csv; charset=utf-8", details_as_csv, "-details"),
+    "details_parquet": Format("parquet", "application/vnd.apache.parquet", details_as_parquet, "-details"),
 }
+
+
+def _csv(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), lineterminator="\r\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({column: _cell(value) for column, value in row.items()})
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _parquet(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> bytes:
+    import pyarrow as pa  # noqa: PLC0415 - heavy, and only an export needs it
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    fields = [(name, pa.type_for_alias(kind)) for name, kind in columns.items()]
+    schema = pa.schema(fields, metadata={"copylift": json.dumps(about)})
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), buffer)
+    return buffer.getvalue()
 
 
 def _cell(value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 A group sequential experiment makes a row only when a look is due: between looks nothing that could be concluded from
 changes, which is what keeps its error rate. Every other running experiment keeps one row an hour. Rows of looks are
-never deleted, and of two workers that come to the same look one writes it.
+never deleted, and of two workers that come to the same look one writes it. A verdict that is new is told of in the
+same transaction.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from experiments.models import (
 from experiments.reading import looks
 from experiments.reading.settings import Design as ReadingDesign
 from experiments.services.priors import priors_for
+from experiments.services.telling import tell_verdict
 from experiments.stats.moments import Moments
 
 
@@ -275,7 +277,10 @@ def _store(
         verdict=results["verdict"]["code"],
         sentence=results["verdict"]["sentence"],
     )
-    return _take_look(made) if look is not None else _take_place_of_the_hour(made)
+    with transaction.atomic():
+        kept = _take_look(made) if look is not None else _take_place_of_the_hour(made)
+        tell_verdict(experiment, kept)
+    return kept
 
 
 def _take_look(made: Analysis) -> Analysis:

@@ -9,6 +9,7 @@ from experiments.views.results import (
     experiment_move,
     experiment_report,
 )
+from experiments.views.sharing import report_revoke, report_share
 
 __all__ = [
     "experiment_decide",
@@ -19,4 +20,6 @@ __all__ = [
     "experiment_move",
     "experiment_plan",
     "experiment_report",
+    "report_revoke",
+    "report_share",
 ]

@@ -13,6 +13,7 @@ from core import audit, dispatch, errors
 from core.members import signed_in
 from experiments import queries, reports, services, tasks
 from experiments.models import Experiment
+from experiments.views import links
 
 PAGE_SIZE = 50
 
@@ -40,7 +41,10 @@ def experiment_detail(request: HttpRequest, key: str) -> HttpResponse:
         ask_for_chart(context["analysis"].pk)
     if request.headers.get("HX-Request"):
         return render(request, "experiments/_result.html", context)
-    return render(request, "experiments/detail.html", context | {"history": audit.history(experiment)[:20]})
+    context["history"] = audit.history(experiment)[:20]
+    if signed_in(request).has_perm("experiments.share_report"):
+        context["share"] = links.card(experiment)
+    return render(request, "experiments/detail.html", context)
 
 
 @require_safe

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("core.urls")),
     path("", include("campaigns.urls")),
     path("experiments/", include("experiments.urls")),
+    path("r/", include("experiments.shared_urls")),
     path("models/", include("models_ml.urls")),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),

@@ -41,7 +41,7 @@ def without_cache(default: int) -> Callable[[Callable[P, int]], Callable[P, int]
             try:
                 return function(*args, **kwargs)
             except (RedisError, OSError) as error:
-                log.warning("sign-in is not slowed down: the cache does not answer (%s)", type(error).__name__)
+                log.warning("nobody is slowed down: the cache does not answer (%s)", type(error).__name__)
                 return default
 
         return call

@@ -16,7 +16,8 @@ from django.urls.converters import IntConverter, UUIDConverter
 
 pytestmark = pytest.mark.django_db
 
-# Signing in and out, a forgotten password, health for the machine room, and the language of the foot.
+# Signing in and out, a forgotten password, health for the machine room, and the language of the foot. A shared report
+# opens for whoever has its signed address: tests/experiments/test_sharing.
 PASSWORD = {f"password_reset{step}" for step in ("", "_done", "_confirm", "_complete")}
 OPEN = PASSWORD | {
     "login",
@@ -24,6 +25,8 @@ OPEN = PASSWORD | {
     "healthz",
     "readyz",
     "set_language",
+    "shared:report",
+    "shared:file",
     "admin:login",
     "admin:logout",
     "admin:jsi18n",

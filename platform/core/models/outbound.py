@@ -30,6 +30,7 @@ TOLD_EVENTS = (
     WebhookEvent.CAMPAIGN_LAUNCHED,
     WebhookEvent.CAMPAIGN_FINISHED,
     WebhookEvent.CAMPAIGN_TRIPPED,
+    WebhookEvent.EXPERIMENT_VERDICT,
 )
 
 
