@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from campaigns import audiences as rules
 from campaigns import facts as shown
 from campaigns import lifecycle
-from campaigns.compliance import CheckContext
+from campaigns.compliance import CheckContext, CopyParts
 from campaigns.models import Audience, Campaign, CampaignExperiment, Copy, CopyScore, Finding, Product
 from campaigns.models.copies import CopyStatus
 from campaigns.offer_words import explain as explain_offer
@@ -115,6 +115,12 @@ def check_context(campaign: Campaign, brief: briefs.Brief, *, ai_written: bool =
         price_history=price_history(product),
         label=label_of(campaign) if ai_written else None,
     )
+
+
+def is_outdated(copy: Copy) -> bool:
+    """Whether the facts have changed since the text was filled in."""
+    known = facts_of(copy.campaign, brief_of(copy.campaign, copy.audience))
+    return bool(dict(CopyParts.of(written_parts(copy), known).filled) != copy.filled)
 
 
 def price_history(product: Product) -> tuple[PricePoint, ...]:

@@ -34,6 +34,7 @@ from campaigns.services.scheduling import launch_due_campaigns, schedule_campaig
 from campaigns.services.scoring import due_for, score_waiting
 from campaigns.services.settling import settle_campaign, settle_generating
 from campaigns.services.shoppers import give_consent, upsert_shoppers, withdraw_consent
+from campaigns.services.studio import discard, edit_draft, hand_in
 from campaigns.services.suppression import lift_suppression, suppress, suppress_many
 
 __all__ = [
@@ -48,12 +49,15 @@ __all__ = [
     "approve_copy",
     "archive_campaign",
     "create_campaign",
+    "discard",
     "due_for",
     "edit_copy",
+    "edit_draft",
     "erase_shopper",
     "finish_campaign",
     "free_key",
     "give_consent",
+    "hand_in",
     "launch_campaign",
     "launch_due_campaigns",
     "lift_suppression",

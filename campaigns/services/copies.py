@@ -12,7 +12,9 @@ from django.utils.translation import gettext as _
 
 from campaigns import compliance, queries
 from campaigns.models import Audience, Campaign, Copy, Finding
+from campaigns.models.copies import CopyStatus
 from campaigns.services.guards import require, require_open
+from campaigns.services.review_telling import tell_submitted
 from campaigns.services.settling import settle_campaign
 from core import audit, errors
 from core.models import Job, User
@@ -29,11 +31,19 @@ def content_hash(written: Mapping[str, str]) -> str:
 
 @transaction.atomic
 def store_candidate(
-    *, job: Job, campaign: Campaign, audience: Audience, index: int, candidate: Mapping[str, Any], requested_by: User
+    *,
+    job: Job,
+    campaign: Campaign,
+    audience: Audience,
+    index: int,
+    candidate: Mapping[str, Any],
+    requested_by: User,
+    hold: bool = False,
 ) -> Copy | None:
-    """One candidate of a model as waiting copy; None where it is stored already or the same text is.
+    """One candidate of a model as waiting copy, or with `hold` as one that nobody handed in yet.
 
-    Idempotent by (job, audience, index). `candidate` has theme, headline, body, call_to_action and provenance.
+    None where it is stored already or the same text is, in whatever state: what was rejected or set aside does not come
+    back. Idempotent by (job, audience, index). `candidate` has theme, headline, body, call_to_action and provenance.
     """
     hashed = content_hash(candidate)
     known = Copy.objects.filter(campaign=campaign, audience=audience)
@@ -45,6 +55,7 @@ def store_candidate(
         product=queries.lead_product(campaign),
         **cut(candidate),
         provenance=dict(candidate.get("provenance", {})),
+        status=CopyStatus.DRAFT if hold else CopyStatus.PENDING,
         requested_by=requested_by,
         job=job,
         candidate_index=index,
@@ -60,8 +71,10 @@ def store_candidate(
 
 
 @transaction.atomic
-def submit_copy(*, campaign: Campaign, audience: Audience, parts: Mapping[str, str], author: User) -> Copy:
-    """A person's own copy, for review by somebody else.
+def submit_copy(
+    *, campaign: Campaign, audience: Audience, parts: Mapping[str, str], author: User, hold: bool = False
+) -> Copy:
+    """A person's own copy, for review by somebody else; with `hold` as a candidate that is handed in later.
 
     Raises InvalidInput naming a part that is missing or too long, Conflict where the same text is there or the campaign
     was launched, Forbidden without the role.
@@ -76,12 +89,16 @@ def submit_copy(*, campaign: Campaign, audience: Audience, parts: Mapping[str, s
         audience=audience,
         product=queries.lead_product(campaign),
         **checked_parts(parts),
+        status=CopyStatus.DRAFT if hold else CopyStatus.PENDING,
         provenance={"source": "person"},
         author=author,
         requested_by=author,
     )
     create_or_conflict(copy)
-    audit.record("copy.submitted", copy, actor=author, campaign=campaign.key, audience=audience.key)
+    action = "copy.written" if hold else "copy.submitted"
+    audit.record(action, copy, actor=author, campaign=campaign.key, audience=audience.key)
+    if not hold:
+        tell_submitted([copy], actor=author)
     settle_campaign(campaign)
     return copy
 

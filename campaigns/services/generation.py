@@ -3,24 +3,30 @@
 The work is given its writer, so that it knows no torch and a test can hand it a fake. Each candidate is stored as it
 comes, keyed by job, audience and index; the checkpoint holds the themes and names the audiences that are done. An
 audience cut short is written again from the same seed and gives the same candidates, of which the stored ones are
-passed over.
+passed over. A request that holds makes candidates for the copy studio, which nobody reviews before they are handed in;
+the others go to review at once. One that asks for more like a copy writes for its audience, under its theme: the writer
+is told the theme, and kept from the texts that are there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from campaigns import lifecycle, queries
 from campaigns.models import Audience, Campaign, Copy
 from campaigns.models.campaign import CampaignStatus
+from campaigns.models.copies import CopyStatus
 from campaigns.services.copies import store_candidate
 from campaigns.services.guards import require, require_open
+from campaigns.services.review_telling import tell_submitted
 from campaigns.services.settling import settle_campaign
 from core import audit, errors
 from core.jobs import JobContext
@@ -36,6 +42,8 @@ MOST_PER_AUDIENCE = 50
 MOST_THEMES = 3
 THEMES_STAGE = gettext_noop("themes")
 LARGEST_SEED = 2**31 - 1
+# What a brief takes of a theme; a person may have written more.
+THEME_LENGTH = 80
 
 OnBatch = Callable[[Sequence[Mapping[str, Any]]], None]
 
@@ -67,16 +75,27 @@ class Themer(Protocol):
 
 
 @transaction.atomic
-def request_generation(campaign: Campaign, *, per_audience: int, actor: User, seed: int | None = None) -> Job:
-    """A waiting job that writes `per_audience` copies for each audience; the door sends it.
+def request_generation(
+    campaign: Campaign,
+    *,
+    per_audience: int,
+    actor: User,
+    seed: int | None = None,
+    hold: bool = False,
+    like: Copy | None = None,
+) -> Job:
+    """A waiting job that writes `per_audience` copies for each audience, or more `like` one; the door sends it.
 
-    Without a seed each request gets the next one, so that asking again gives other texts. Raises InvalidInput for a
-    number out of range, Conflict where copy is being written or the campaign was launched, Forbidden without the role.
+    With `hold` they are candidates, to be handed in later. Without a seed each request gets the next one, so that
+    asking again gives other texts. Raises InvalidInput for a number out of range or a copy without a theme, Conflict
+    where copy is being written or the campaign was launched, Forbidden without the role.
     """
     require(actor, "campaigns.generate_copy", _("ask a model for copy"))
     _check_whole("per_audience", per_audience, 1, MOST_PER_AUDIENCE)
     if seed is not None:
         _check_whole("seed", seed, 0, LARGEST_SEED)
+    if like is not None:
+        _check_like(campaign, like)
     settle_campaign(campaign)
     require_open(campaign, _("no copy can be added"))
     for audience in queries.ordered_audiences(campaign):
@@ -92,6 +111,8 @@ def request_generation(campaign: Campaign, *, per_audience: int, actor: User, se
             "per_audience": per_audience,
             "seed": _next_seed(campaign) if seed is None else seed,
             "requested_by": actor.pk,
+            **({"hold": True} if hold else {}),
+            **({"like": like.pk} if like is not None else {}),
         },
         target=campaign,
         created_by=actor,
@@ -109,18 +130,22 @@ def write_copy(job: JobContext, *, writer: Writer, themer: Themer | None = None)
     campaign = Campaign.objects.select_related("brand").get(pk=job.arguments["campaign"])
     require_open(campaign, _("no copy can be added"))
     _begin(campaign)
-    audiences = queries.ordered_audiences(campaign)
-    desk = _Desk(job, campaign, writer, _themes(job, campaign, audiences, themer), _winners(campaign))
+    like = _like(job)
+    audiences = queries.ordered_audiences(campaign) if like is None else [like.audience]
+    themes = _themes(job, campaign, audiences, themer) if like is None else (like.theme[:THEME_LENGTH],)
+    desk = _Desk(job, campaign, writer, themes, _winners(campaign))
     done = list(job.checkpoint.get("done", []))
     for position, audience in enumerate(audiences):
         if audience.key not in done:
             _write_for(desk, audience, place=(position, len(audiences)))
             done.append(audience.key)
             job.save_checkpoint({**job.checkpoint, "done": done})
+    if not desk.hold:
+        tell_submitted(Copy.objects.filter(job=job.job, status=CopyStatus.PENDING), actor=desk.requested_by)
     return _summary(job, campaign, audiences)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Desk:
     """What lies ready for every audience of one job."""
 
@@ -134,6 +159,21 @@ class _Desk:
     def asked(self) -> int:
         """Copies wanted for each audience."""
         return int(self.job.arguments["per_audience"])
+
+    @property
+    def hold(self) -> bool:
+        """Whether somebody chooses among them before a review."""
+        return bool(self.job.arguments.get("hold"))
+
+    @cached_property
+    def requested_by(self) -> User:
+        """Who asked."""
+        return User.objects.get(pk=self.job.arguments["requested_by"])
+
+    def dressed(self, candidate: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The candidate, with the copy it shall be like in its provenance."""
+        like = self.job.arguments.get("like")
+        return {**candidate, "provenance": {**candidate.get("provenance", {}), "like": like}} if like else candidate
 
 
 def _themes(
@@ -163,8 +203,7 @@ def _winners(campaign: Campaign) -> tuple[Winner, ...]:
 def _write_for(desk: _Desk, audience: Audience, *, place: tuple[int, int]) -> None:
     campaign, job, asked = desk.campaign, desk.job, desk.asked
     brief = queries.brief_of(campaign, audience)
-    requested_by = User.objects.get(pk=job.arguments["requested_by"])
-    taken = _taken(campaign, audience)
+    taken = _taken(desk, audience)
     position, of = place
     seen = 0
 
@@ -177,8 +216,8 @@ def _write_for(desk: _Desk, audience: Audience, *, place: tuple[int, int]) -> No
         nonlocal seen
         for candidate in candidates:
             copy = store_candidate(
-                job=job.job, campaign=campaign, audience=audience, index=seen, candidate=candidate,
-                requested_by=requested_by,
+                job=job.job, campaign=campaign, audience=audience, index=seen, candidate=desk.dressed(candidate),
+                requested_by=desk.requested_by, hold=desk.hold,
             )  # fmt: skip
             seen += 1
             taken.append({part: str(candidate[part]) for part in PARTS})
@@ -217,10 +256,26 @@ def shares(brief: Brief, themes: Sequence[str], asked: int) -> list[tuple[int, l
     return [(count, briefs) for count, briefs in dealt if briefs]
 
 
-def _taken(campaign: Campaign, audience: Audience) -> list[dict[str, str]]:
-    """What the campaign has for its other audiences, so that no audience gets another's text."""
-    others = Copy.objects.filter(campaign=campaign).exclude(audience=audience).order_by("pk")
-    return [queries.written_parts(copy) for copy in others]
+def _taken(desk: _Desk, audience: Audience) -> list[dict[str, str]]:
+    """What the campaign has for other audiences, and of this one what was there before, rejected texts too.
+
+    None comes twice. What came since the request is left out: an attempt after a kill writes it again.
+    """
+    before = Q(created_at__lt=desk.job.job.created_at)
+    others = Copy.objects.filter(~Q(audience=audience) | before, campaign=desk.campaign)
+    return [queries.written_parts(copy) for copy in others.order_by("pk")]
+
+
+def _like(job: JobContext) -> Copy | None:
+    wanted = job.arguments.get("like")
+    return Copy.objects.select_related("audience").get(pk=wanted) if wanted else None
+
+
+def _check_like(campaign: Campaign, like: Copy) -> None:
+    if like.campaign_id != campaign.pk:
+        raise errors.InvalidInput.field("like", _("is not a copy of this campaign."))
+    if not like.theme.strip():
+        raise errors.InvalidInput.field("like", _("has no theme to write under. Edit it and name one."))
 
 
 def _summary(job: JobContext, campaign: Campaign, audiences: Sequence[Audience]) -> dict[str, Any]:

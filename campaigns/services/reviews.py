@@ -119,13 +119,13 @@ def reject_copy(copy: Copy, *, reviewer: User, reason: str, kind: str = "") -> C
 
 @transaction.atomic
 def refill_copy(copy: Copy, *, actor: User) -> Copy:
-    """Fill a waiting copy with the facts of today and check it anew; a first approval of the old text goes.
+    """Fill a waiting copy, or a candidate, with the facts of today and check it anew; a first approval goes.
 
     Conflict where it is no longer waiting.
     """
     _require_visible(copy, actor)
     parts, context = _parts_and_context(copy)
-    waiting = Copy.objects.filter(pk=copy.pk, status=CopyStatus.PENDING)
+    waiting = Copy.objects.filter(pk=copy.pk, status__in=[CopyStatus.DRAFT, CopyStatus.PENDING])
     if not waiting.update(filled=dict(parts.filled), first_approved_by=None):
         raise _not_waiting(copy)
     save_findings(copy, compliance.check(parts, context))

@@ -26,9 +26,8 @@ MOST_EFFECTS = 12
 
 def due_for(scorer: ModelVersion) -> QuerySet[Copy]:
     """Open copy that this scorer has not scored, campaign by campaign; those without a control have nothing to beat."""
-    waiting = Copy.objects.filter(
-        status__in=[CopyStatus.PENDING, CopyStatus.APPROVED], campaign__status__in=lifecycle.OPEN_CAMPAIGN
-    )
+    open_now = [CopyStatus.DRAFT, CopyStatus.PENDING, CopyStatus.APPROVED]
+    waiting = Copy.objects.filter(status__in=open_now, campaign__status__in=lifecycle.OPEN_CAMPAIGN)
     waiting = waiting.exclude(campaign__control_headline="", campaign__control_body="")
     mine = CopyScore.objects.filter(copy=OuterRef("pk"), scorer=scorer)
     return waiting.filter(~Exists(mine)).select_related("campaign").order_by("campaign_id", "pk")

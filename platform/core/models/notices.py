@@ -20,7 +20,7 @@ class NoticeKind(models.TextChoices):
 
 
 # What the platform tells today; the other kinds are kept for what is still to come and offered nowhere.
-TOLD = (NoticeKind.DECIDED, NoticeKind.VERDICT, NoticeKind.ALERT)
+TOLD = (NoticeKind.REVIEW, NoticeKind.DECIDED, NoticeKind.VERDICT, NoticeKind.ALERT)
 
 
 class Notice(models.Model):

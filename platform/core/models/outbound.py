@@ -25,6 +25,7 @@ class WebhookEvent(models.TextChoices):
 
 # What is told today; the others are kept for what is still to come and offered nowhere.
 TOLD_EVENTS = (
+    WebhookEvent.COPY_SUBMITTED,
     WebhookEvent.COPY_APPROVED,
     WebhookEvent.COPY_REJECTED,
     WebhookEvent.CAMPAIGN_LAUNCHED,
