@@ -16,6 +16,7 @@ from campaigns.views import (
     product_imports,
     products,
     review,
+    studio,
 )
 
 pages = [
@@ -26,6 +27,13 @@ pages = [
     path("campaigns/drafts/<int:pk>/delete/", drafts.draft_delete, name="draft_delete"),
     path("campaigns/drafts/<int:pk>/<slug:step>/", drafts.draft_step, name="draft"),
     path("campaigns/<slug:key>/", campaigns.campaign_detail, name="detail"),
+    path("campaigns/<slug:key>/studio/", studio.studio, name="studio"),
+    path("campaigns/<slug:key>/studio/check/", studio.studio_check, name="studio_check"),
+    path("campaigns/<slug:key>/studio/write/", studio.studio_write, name="studio_write"),
+    path("campaigns/<slug:key>/studio/discard/", studio.studio_discard, name="studio_discard"),
+    path("campaigns/<slug:key>/studio/<int:pk>/edit/", studio.studio_edit, name="studio_edit"),
+    path("campaigns/<slug:key>/studio/<int:pk>/more/", studio.studio_more, name="studio_more"),
+    path("campaigns/<slug:key>/submit/", studio.submit, name="submit"),
     path("campaigns/<slug:key>/plan/", planning.campaign_plan, name="plan"),
     path("campaigns/<slug:key>/duplicate/", changes.campaign_duplicate, name="duplicate"),
     path("campaigns/<slug:key>/control/", changes.campaign_control, name="control"),

@@ -3,11 +3,13 @@
 from campaigns.queries.labels import is_ai_written, label_of, shown_parts
 from campaigns.queries.outcomes import (
     PastArm,
+    Win,
     answer_rows,
     chance_better,
     pair_rows,
     past_arms,
     past_winners,
+    winners_beside,
 )
 from campaigns.queries.reading import (
     GENERATE_TASK,
@@ -31,6 +33,7 @@ from campaigns.queries.reading import (
     ordered_audiences,
     price_history,
     products_of,
+    tried,
     written_parts,
 )
 from campaigns.queries.reviewing import (
@@ -45,6 +48,7 @@ from campaigns.queries.shoppers import in_audience, is_suppressed, left_out, rea
 __all__ = [
     "GENERATE_TASK",
     "PastArm",
+    "Win",
     "answer_rows",
     "approval_of",
     "approved_copies",
@@ -81,7 +85,9 @@ __all__ = [
     "reviews_of",
     "shopper_by_unit",
     "shown_parts",
+    "tried",
     "visible_copies",
     "waiting_for",
+    "winners_beside",
     "written_parts",
 ]

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from campaigns.models import Copy, Review
+from campaigns.models import Campaign, Copy, Review
 from campaigns.models.copies import CopyStatus
 from campaigns.queries.reading import brief_of, written_parts
-from core import errors
+from core import access, errors
+from core.models import User
 from experiments import queries as experiments
 from experiments.stats.beta_binomial import Beta, chance_above
 from experiments.stats.proportions import Counts
@@ -63,26 +64,55 @@ def past_arms() -> list[PastArm]:
     return [arm for test in experiments.finished_tests() for arm in _arms(test)]
 
 
+@dataclass(frozen=True)
+class Win:
+    """A copy that beat the control of its test: by how much (0.1 is 10 %), and how surely."""
+
+    copy: Copy
+    test: str
+    lift: float
+    chance: float
+
+
+def wins(tested: Sequence[PastArm]) -> list[Win]:
+    """The copy behind each arm that beat its control with `LEAST_CHANCE` or more, the surest first."""
+    copies, found = _copies(tested), []
+    for control, arm in _against_control(tested):
+        chance, copy = chance_better(arm, control), copies.get(arm.copy_id)
+        if copy is not None and chance >= LEAST_CHANCE and control.successes:
+            lift = (arm.successes / arm.units) / (control.successes / control.units) - 1
+            found.append(Win(copy, arm.test, lift, chance))
+    return sorted(found, key=lambda one: (-one.chance, f"copy-{one.copy.pk}"))
+
+
 def past_winners(arms: Sequence[PastArm] | None = None, *, without_campaign: int | None = None) -> list[dict[str, Any]]:
     """Approved copy that beat the control, as `models_ml.examples.Winner.from_json` reads it, the surest first.
 
     The texts are as written, with slots, so that a writer sees how facts are named. The campaign that asks is left out:
     a writer must not be shown the answers of its own test. `arms` are `past_arms()` where they were read already.
     """
-    tested = past_arms() if arms is None else arms
-    copies, found = _copies(tested), []
-    for control, arm in _against_control(tested):
-        chance = chance_better(arm, control)
-        copy = copies.get(arm.copy_id)
-        if copy is None or copy.campaign_id == without_campaign or chance < LEAST_CHANCE or not control.successes:
-            continue
-        lift = (arm.successes / arm.units) / (control.successes / control.units) - 1
-        brief = _usable_brief(copy)
+    found = []
+    for win in wins(past_arms() if arms is None else arms):
+        copy = win.copy
+        brief = _usable_brief(copy) if copy.campaign_id != without_campaign else None
         if brief is not None:
             text = {"theme": copy.theme, **written_parts(copy)}
             name = {"id": f"copy-{copy.pk}", "campaign": copy.campaign.key}
-            found.append({**name, "brief": brief, "copy": text, "lift": lift, "probability": chance})
-    return sorted(found, key=lambda one: (-one["probability"], one["id"]))
+            found.append({**name, "brief": brief, "copy": text, "lift": win.lift, "probability": win.chance})
+    return found
+
+
+def winners_beside(campaign: Campaign, member: User, limit: int) -> list[Win]:
+    """Winners of other campaigns in the same channel and language, of brands the member may see, the surest first."""
+    same = (campaign.channel, campaign.language)
+    found = [
+        one
+        for one in wins(past_arms())
+        if one.copy.campaign_id != campaign.pk and (one.copy.campaign.channel, one.copy.campaign.language) == same
+    ]
+    rows = Copy.objects.filter(pk__in=[one.copy.pk for one in found])
+    seen = set(access.visible(member, rows).values_list("pk", flat=True))
+    return [one for one in found if one.copy.pk in seen][:limit]
 
 
 def answer_rows() -> Iterator[dict[str, Any]]:

@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from campaigns import audiences as rules
 from campaigns import facts as shown
 from campaigns import lifecycle
-from campaigns.compliance import CheckContext, CopyParts
+from campaigns.compliance import CheckContext, CopyParts, check
+from campaigns.compliance import Finding as CopyFinding
 from campaigns.models import Audience, Campaign, CampaignExperiment, Copy, CopyScore, Finding, Product
 from campaigns.models.copies import CopyStatus
 from campaigns.offer_words import explain as explain_offer
@@ -121,6 +122,15 @@ def is_outdated(copy: Copy) -> bool:
     """Whether the facts have changed since the text was filled in."""
     known = facts_of(copy.campaign, brief_of(copy.campaign, copy.audience))
     return bool(dict(CopyParts.of(written_parts(copy), known).filled) != copy.filled)
+
+
+def tried(
+    campaign: Campaign, audience: Audience, parts: Mapping[str, str], *, ai_written: bool
+) -> tuple[dict[str, str], list[CopyFinding]]:
+    """A text that nobody has stored, as shown, and what the checks say of it."""
+    context = check_context(campaign, brief_of(campaign, audience), ai_written=ai_written)
+    texts = CopyParts.of(parts, context.facts)
+    return dict(texts.filled), check(texts, context)
 
 
 def price_history(product: Product) -> tuple[PricePoint, ...]:

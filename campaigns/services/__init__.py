@@ -3,7 +3,7 @@
 from campaigns.people_records import ConsentInput, ShopperInput
 from campaigns.services.breaker import reset_campaign, trip_breached, trip_campaign
 from campaigns.services.campaigns import archive_campaign, create_campaign, free_key, set_control
-from campaigns.services.copies import store_candidate, submit_copy
+from campaigns.services.copies import finding_row, store_candidate, submit_copy
 from campaigns.services.erasure import erase_shopper
 from campaigns.services.generation import (
     Writer,
@@ -54,6 +54,7 @@ __all__ = [
     "edit_copy",
     "edit_draft",
     "erase_shopper",
+    "finding_row",
     "finish_campaign",
     "free_key",
     "give_consent",

@@ -128,19 +128,23 @@ def save_checked(copy: Copy) -> None:
 def save_findings(copy: Copy, findings: list[compliance.Finding]) -> None:
     """Put the findings of a copy in the place of its earlier ones."""
     copy.findings.all().delete()
-    Finding.objects.bulk_create(
-        Finding(
-            copy=copy,
-            rule=one.rule,
-            severity=one.severity,
-            part=one.part,
-            start=one.start,
-            end=one.end,
-            excerpt=one.excerpt,
-            message=one.message[:300],
-            remedy=one.remedy[:300],
-        )
-        for one in findings
+    rows = [finding_row(one) for one in findings]
+    for row in rows:
+        row.copy = copy
+    Finding.objects.bulk_create(rows)
+
+
+def finding_row(one: compliance.Finding) -> Finding:
+    """A finding as the table keeps it, of no copy yet."""
+    return Finding(
+        rule=one.rule,
+        severity=one.severity,
+        part=one.part,
+        start=one.start,
+        end=one.end,
+        excerpt=one.excerpt,
+        message=one.message[:300],
+        remedy=one.remedy[:300],
     )
 
 

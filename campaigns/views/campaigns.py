@@ -20,6 +20,8 @@ from campaigns import facts, lifecycle, queries, services
 from campaigns.forms import CampaignForm, GenerateForm, ScheduleForm
 from campaigns.models import Brand, Campaign, Product
 from campaigns.models.campaign import CampaignStatus
+from campaigns.models.copies import CopyStatus
+from campaigns.services.settling import NOT_HANDED_IN
 from campaigns.views import reads
 from campaigns.views.home import review_url
 from core import access, dispatch, errors
@@ -79,7 +81,9 @@ def work(campaign: Campaign, user: User) -> dict[str, Any]:
     """Where the campaign stands, what may be done, and its copy."""
     audiences, products = queries.ordered_audiences(campaign), queries.products_of(campaign)
     reads.dress(products, campaign.language)
-    groups = reads.audience_groups(campaign, audiences, queries.copies_of(campaign).order_by("id"))
+    copies = list(queries.copies_of(campaign).order_by("id"))
+    handed_in = [copy for copy in copies if copy.status not in NOT_HANDED_IN]
+    groups = reads.audience_groups(campaign, audiences, handed_in)
     job = next(iter(core_queries.jobs_of(campaign, 1)), None)
     return {
         "campaign": campaign,
@@ -87,6 +91,7 @@ def work(campaign: Campaign, user: User) -> dict[str, Any]:
         "groups": groups,
         "groups_have_copy": any(group["copies"] for group in groups),
         "pending_count": sum(group["pending"] for group in groups),
+        "candidate_count": sum(copy.status == CopyStatus.DRAFT for copy in copies),
         "review_url": review_url(campaign),
         "job": job,
         "live": bool(job and job.is_open),
@@ -197,22 +202,23 @@ def create(form: CampaignForm, member: User) -> Campaign | None:
 @login_required
 @permission_required("campaigns.generate_copy", raise_exception=True)
 def campaign_generate(request: HttpRequest, key: str) -> HttpResponse:
-    """Ask the model for copy; the page shows how far it is."""
+    """Ask the model for copy; the page shows how far it is. With `hold` it stays in the studio until handed in."""
     campaign, form = find(request, key), GenerateForm(request.POST)
+    hold = request.POST.get("hold") == "1"
+    room = "campaigns:studio" if hold else "campaigns:detail"
     if not form.is_valid():
         messages.error(
             request, " ".join(f"{_('Copies for each audience')}: {one}" for one in form.errors["per_audience"])
         )
-        return redirect("campaigns:detail", key=campaign.key)
+        return redirect(room, key=campaign.key)
     try:
         with transaction.atomic():
-            job = services.request_generation(
-                campaign, per_audience=form.cleaned_data["per_audience"], actor=signed_in(request)
-            )
+            wanted = form.cleaned_data["per_audience"]
+            job = services.request_generation(campaign, per_audience=wanted, actor=signed_in(request), hold=hold)
             dispatch.send_on_commit(job)
     except errors.CopyliftError as problem:
         messages.error(request, " ".join(problem.sentences()))
-    return redirect("campaigns:detail", key=campaign.key)
+    return redirect(room, key=campaign.key)
 
 
 @require_POST

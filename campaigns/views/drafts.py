@@ -127,7 +127,7 @@ def draft_make(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, " ".join(problem.sentences()))
         return _page(request, draft, "overview", status=problem.status)
     messages.success(request, _("The campaign is made. Now have copy written for it."))
-    return redirect("campaigns:detail", key=campaign.key)
+    return redirect("campaigns:studio", key=campaign.key)
 
 
 def _values(forms: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_a_marketer_goes_from_page_to_page_and_makes_the_campaign(client: Client
     assert "Nothing is sent to anybody" in see(client, draft, "overview")
     answer = client.post(reverse("campaigns:draft_make", args=[draft.pk]))
     campaign = Campaign.objects.get()
-    assert answer.headers["Location"] == reverse("campaigns:detail", args=["spring-bags"])
+    assert answer.headers["Location"] == reverse("campaigns:studio", args=["spring-bags"])
     assert queries.products_of(campaign) == [late, bag]
     assert (campaign.channel, campaign.offer_value, campaign.control_body) == ("push", "20", "For every day.")
     assert (campaign.created_by, campaign.status, campaign.audiences.count()) == (alice, "draft", 2)
