@@ -12,10 +12,12 @@ from campaigns.views import (
     drafts,
     home,
     learning,
+    placements,
     planning,
     product_imports,
     products,
     review,
+    snippet,
     studio,
 )
 
@@ -45,6 +47,9 @@ pages = [
     path("campaigns/<slug:key>/finish/", campaigns.campaign_finish, name="finish"),
     path("campaigns/<slug:key>/trip/", breaker.campaign_trip, name="trip"),
     path("campaigns/<slug:key>/reset/", breaker.campaign_reset, name="reset"),
+    path("placements/", placements.placement_list, name="placements"),
+    path("placements/new/", placements.placement_new, name="placement_new"),
+    path("placements/<slug:key>/", placements.placement, name="placement"),
     path("models/learning/", learning.learning, name="learning"),
     path("models/learning/dataset/", learning.learning_dataset, name="learning_dataset"),
     path("models/learning/scorer/", learning.learning_scorer, name="learning_scorer"),
@@ -65,6 +70,8 @@ pages = [
 
 urlpatterns = [
     path("", home.home, name="home"),
+    # The script of placements, for the shop's pages; its address never changes.
+    path("snippet/v1.js", snippet.snippet, name="snippet"),
     path("notices/read/", home.notices_read, name="notices_read"),
     path("", include((pages, "campaigns"))),
 ]

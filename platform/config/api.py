@@ -17,6 +17,7 @@ api = NinjaAPI(
 api.add_router("", "experiments.api.router")
 api.add_router("", "campaigns.api.router")
 api.add_router("", "campaigns.api_breaker.router")
+api.add_router("", "campaigns.api_placements.router")
 api.add_router("", "campaigns.api_products.router")
 api.add_router("", "campaigns.api_shoppers.router")
 

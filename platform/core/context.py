@@ -17,7 +17,7 @@ class Section:
 
     label: StrPromise
     url_name: str
-    prefix: str
+    prefix: str | tuple[str, ...]
     permission: str = ""
 
     def url(self) -> str:
@@ -27,7 +27,7 @@ class Section:
 
 SECTIONS = (
     Section(_("Home"), "home", "/"),
-    Section(_("Campaigns"), "campaigns:list", "/campaigns/"),
+    Section(_("Campaigns"), "campaigns:list", ("/campaigns/", "/placements/")),
     Section(_("Review"), "campaigns:review", "/review/", "campaigns.view_copy"),
     Section(_("Products"), "campaigns:products", "/products/"),
     Section(_("Audiences"), "campaigns:audiences", "/audiences/"),

@@ -17,7 +17,7 @@ from django.urls.converters import IntConverter, UUIDConverter
 pytestmark = pytest.mark.django_db
 
 # Signing in and out, a forgotten password, health for the machine room, and the language of the foot. A shared report
-# opens for whoever has its signed address: tests/experiments/test_sharing.
+# opens for whoever has its signed address: tests/experiments/test_sharing. The snippet is for the shop's pages.
 PASSWORD = {f"password_reset{step}" for step in ("", "_done", "_confirm", "_complete")}
 OPEN = PASSWORD | {
     "login",
@@ -27,6 +27,7 @@ OPEN = PASSWORD | {
     "set_language",
     "shared:report",
     "shared:file",
+    "snippet",
     "admin:login",
     "admin:logout",
     "admin:jsi18n",
