@@ -17,6 +17,7 @@ from django.db import OperationalError, connection, transaction
 from psycopg2 import errorcodes
 
 from core import audit, errors
+from core.models import ShopSettings
 from experiments.lifecycle import Status
 from experiments.models import Experiment, FoldCursor, Source
 from experiments.services.counting import CLOCK_SLACK
@@ -56,11 +57,17 @@ class Held(Exception):
 
 
 def retain(today: date | None = None) -> Dropping:
-    """Drop what is older than COPYLIFT_EVENT_RETENTION_DAYS; nothing where that is 0. May run twice."""
-    if not settings.COPYLIFT_EVENT_RETENTION_DAYS:
+    """Drop what is older than the shop says, or the environment where it says nothing; 0 keeps all. May run twice."""
+    days = kept_days()
+    if not days:
         return Dropping()
-    before = (today or datetime.now(UTC).date()) - timedelta(days=settings.COPYLIFT_EVENT_RETENTION_DAYS)
-    return drop_events(before, actor="retention")
+    return drop_events((today or datetime.now(UTC).date()) - timedelta(days=days), actor="retention")
+
+
+def kept_days() -> int:
+    """For how many days raw events are kept; 0 for ever."""
+    entered = ShopSettings.current().event_retention_days
+    return settings.COPYLIFT_EVENT_RETENTION_DAYS if entered is None else entered
 
 
 def drop_events(before: date, *, actor: audit.Actor, dry_run: bool = False) -> Dropping:

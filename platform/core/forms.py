@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core import errors
-from core.models import User
+from core.models import ShopSettings, User
 from core.models.access import Scope
 from core.models.outbound import TOLD_EVENTS
 from core.roles import Role
@@ -75,6 +75,14 @@ class AccountForm(forms.ModelForm[User]):
     class Meta:
         model = User
         fields = ("name", "language")
+
+
+class RetentionForm(forms.ModelForm[ShopSettings]):
+    """How long events and messages are kept."""
+
+    class Meta:
+        model = ShopSettings
+        fields = ("event_retention_days", "message_retention_days")
 
 
 # Said here and not in roles.py, which the first migration reads.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from core import dispatch
-from core.services import jobs, notices, webhook_sending
+from core.services import jobs, notices, webhook_sending, webhooks
 
 # One run sends no more than this, so that a slow receiver holds a worker for minutes, not hours.
 WEBHOOKS_A_RUN = 30
@@ -26,6 +26,12 @@ def deliver_webhooks() -> int:
             return tried
         webhook_sending.send(row)
     return WEBHOOKS_A_RUN
+
+
+@shared_task(name="core.forget_deliveries", ignore_result=True)
+def forget_deliveries() -> int:
+    """Delete what other systems took long ago. For the beat; returns how many went."""
+    return webhooks.forget_taken()
 
 
 @shared_task(name="core.mail_notices", ignore_result=True)

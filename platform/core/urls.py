@@ -8,7 +8,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from core.sign_in import SignInForm
-from core.views import account, api_keys, health, jobs, members, notifications, trail, webhooks
+from core.views import account, api_keys, health, jobs, members, notifications, retention, trail, webhooks
 
 pages = [
     path("jobs/", jobs.job_list, name="jobs"),
@@ -20,6 +20,7 @@ pages = [
     path("settings/members/<int:member_id>/", members.member_detail, name="member"),
     path("settings/members/<int:member_id>/invite/", members.member_again, name="member_again"),
     path("settings/notifications/", notifications.notifications, name="notifications"),
+    path("settings/retention/", retention.retention, name="retention"),
     path("settings/audit/", trail.trail, name="trail"),
     path("settings/audit.csv", trail.trail_csv, name="trail_csv"),
     path("settings/webhooks/", webhooks.webhook_list, name="webhooks"),

@@ -15,7 +15,7 @@ from django.utils import timezone
 from core import errors, outgoing, queries
 from core.models import AuditEntry, DeliveryState, Webhook, WebhookDelivery
 from core.services import webhook_sending, webhooks
-from core.tasks import deliver_webhooks
+from core.tasks import deliver_webhooks, forget_deliveries
 from tests import people
 
 pytestmark = pytest.mark.django_db
@@ -202,3 +202,18 @@ def test_an_address_inside_is_no_webhook() -> None:
     with pytest.raises(errors.InvalidInput):
         webhooks.add_webhook(name="inside", url="http://169.254.169.254/", events=["ping"], created_by=dora)
     assert not Webhook.objects.exists()
+
+
+def test_what_was_taken_long_ago_goes_and_everything_else_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "DELETED_AT_ONCE", 2)
+    ours = Webhook.objects.create(name="w", url="https://w.example/", secret="s", events=["copy.approved"])
+    old, young = timezone.now() - timedelta(days=31), timezone.now() - timedelta(days=29)
+    for number in range(5):
+        WebhookDelivery.objects.create(webhook=ours, event="ping", key=f"old-{number}", state="sent", sent_at=old)
+    kept = {"young": ("sent", young), "failed": ("failed", None), "waiting": ("waiting", None)}
+    for key, (state, sent_at) in kept.items():
+        row = WebhookDelivery.objects.create(webhook=ours, event="ping", key=key, state=state, sent_at=sent_at)
+        WebhookDelivery.objects.filter(pk=row.pk).update(created_at=old)
+    assert forget_deliveries() == 5
+    assert set(WebhookDelivery.objects.values_list("key", flat=True)) == set(kept)
+    assert forget_deliveries() == 0

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 
 from core import errors
-from core.models import AuditEntry
+from core.models import AuditEntry, ShopSettings
 from experiments import services, tasks
 from experiments.models import Event, Experiment, FoldCursor
 from experiments.services import partitions, retention
@@ -181,6 +181,22 @@ def test_the_hourly_task_drops_what_is_too_old_and_says_so(settings: Any) -> Non
     assert tasks.keep_partitions() == {"made": 0, "dropped": [day(40).isoformat()], "events": 1, "held_back": ""}
     assert tasks.keep_partitions() == {"made": 0, "dropped": [], "events": 0, "held_back": ""}
     assert present() == [day(39), day(38), day(2)]
+
+
+def test_what_an_administrator_entered_goes_before_the_environment(settings: Any) -> None:
+    settings.COPYLIFT_EVENT_RETENTION_DAYS = 5
+    kept = ShopSettings.objects.create(pk=1, event_retention_days=0)
+    assert retention.retain() == retention.Dropping()
+    assert len(present()) == 4
+    kept.event_retention_days = 39
+    kept.save()
+    assert [one.day for one in retention.retain().days] == [day(40)]
+
+
+def test_where_nothing_is_entered_the_environment_holds(settings: Any) -> None:
+    settings.COPYLIFT_EVENT_RETENTION_DAYS = 39
+    ShopSettings.objects.create(pk=1, message_retention_days=10)
+    assert [one.day for one in retention.retain().days] == [day(40)]
 
 
 def command(*arguments: str) -> str:

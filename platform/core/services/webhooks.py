@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import secrets
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +21,9 @@ from core.models import DeliveryState, User, Webhook, WebhookDelivery, WebhookEv
 
 SECRET_SCHEME = "whsec_"  # noqa: S105 - how every secret begins
 SECRET_BYTES = 32
+# What was taken is of no use after this; what was given up stays, since a person may send it again.
+KEPT = timedelta(days=30)
+DELETED_AT_ONCE = 5000
 
 
 def emit(event: str, *, key: str, **payload: Any) -> int:
@@ -89,3 +93,16 @@ def send_again(delivery: WebhookDelivery, *, actor: User) -> bool:
     if changed:
         audit.record("webhook.sent_again", delivery, actor=actor)
     return bool(changed)
+
+
+def forget_taken() -> int:
+    """Delete deliveries that were taken more than KEPT ago, in portions that hold no lock for long; how many."""
+    before, gone = timezone.now() - KEPT, 0
+    while True:
+        old = WebhookDelivery.objects.filter(state=DeliveryState.SENT, sent_at__lt=before).order_by("pk")
+        deleted, _rows = WebhookDelivery.objects.filter(
+            pk__in=list(old.values_list("pk", flat=True)[:DELETED_AT_ONCE])
+        ).delete()
+        gone += deleted
+        if deleted < DELETED_AT_ONCE:
+            return gone
