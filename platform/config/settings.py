@@ -83,6 +83,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 30, "queue": "gpu"},
     },
+    "forget-deliveries": {"task": "core.forget_deliveries", "schedule": 3600.0},
     "mail-notices": {"task": "core.mail_notices", "schedule": 30.0, "options": {"expires": 60}},
     "update-allocations": {"task": "experiments.update_allocations", "schedule": 60.0, "options": {"expires": 120}},
     "learn-priors": {"task": "experiments.learn_priors", "schedule": 3600.0},
@@ -125,6 +126,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "core.session_limits.SessionLimitsMiddleware",
     "core.middleware.MemberLanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -164,7 +166,20 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
-SESSION_COOKIE_AGE = 14 * 24 * 3600
+COPYLIFT_SESSION_IDLE_MINUTES = env.integer(
+    "COPYLIFT_SESSION_IDLE_MINUTES",
+    720,
+    minimum=1,
+    maximum=525_600,
+    about="A session ends after this long without a sign of its member.",
+)
+SESSION_COOKIE_AGE = 3600 * env.integer(
+    "COPYLIFT_SESSION_HOURS",
+    14 * 24,
+    minimum=1,
+    maximum=8760,
+    about="A session ends this long after signing in, whatever its member does.",
+)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -174,6 +189,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "core.views.errors.csrf_failure"
 
 # --- language, time, files --------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -11,7 +11,9 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
+        from core import session_limits
         from core.roles import sync_roles
 
         # Django makes permissions after each migrate; the groups that hold them are laid right after.
         post_migrate.connect(sync_roles, dispatch_uid="core.sync_roles")
+        session_limits.connect()

@@ -31,6 +31,16 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, errors.Forbidden(), _("Not allowed"), sentence)
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form without its token. The reason stays in the log: it helps nobody who reads the page."""
+    title = _("Your page was open for too long, or the form came from elsewhere")
+    sentence = _(
+        "Nothing was changed. Go back, load the page anew, and send the form once more. If that does not help, allow "
+        "cookies of this site."
+    )
+    return _answer(request, errors.Forbidden("The CSRF token is missing or wrong."), title, sentence)
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400."""
     error = errors.CopyliftError("The request cannot be read.", code="bad_request")
