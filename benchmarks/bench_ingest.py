@@ -17,19 +17,17 @@ import os
 import random
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from surroundings import describe, private_platform
+from surroundings import describe, private_platform, quantile, serving
 
 BATCH = 1_000
 CLIENTS = 4
-FIRST_PORT = 8310
 WANTED = 0.25
 AGENTS = [
     f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/{version}.0 Safari/537.36" for version in range(90, 130)
@@ -69,47 +67,7 @@ def event(number: int, at: datetime, draw: random.Random) -> dict[str, Any]:
     return made
 
 
-# --- the server -----------------------------------------------------------------------------------------------------
-@contextmanager
-def serving(var: Path) -> Iterator[tuple[int, int]]:
-    """The web process of `make run` on a free port above 8300; yields the port and the process's number."""
-    from core.embedded import process
-    from core.embedded.problems import ServiceProblem
-    from core.embedded.programs import WEB_STEPS, Fleet
-    from core.embedded.web import require_free_port
-
-    for port in range(FIRST_PORT, FIRST_PORT + 50):
-        fleet = Fleet(var=var, host="127.0.0.1", port=port)
-        try:
-            require_free_port(fleet)
-        except ServiceProblem:
-            continue
-        break
-    child = process.Child(fleet.web())
-    try:
-        wait_for(port)
-        yield port, child.pid
-    finally:
-        child.stop(*WEB_STEPS)
-
-
-def wait_for(port: int) -> None:
-    """Wait until the server answers at all."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", "/healthz")
-            connection.getresponse().read()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-        finally:
-            connection.close()
-    sys.exit("the web process did not start")
-
-
+# --- the experiment and the key -------------------------------------------------------------------------------------
 def prepare() -> str:
     """A running experiment and a key that may send events; answers the key."""
     from core.services.api_keys import issue_api_key
@@ -213,11 +171,6 @@ def machine_seconds() -> float:
         fields = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
         return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
     return 0.0
-
-
-def quantile(values: list[float], share: float) -> float:
-    """The value below which this share lies."""
-    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
 
 
 def rate(events: int, seconds: float) -> str:

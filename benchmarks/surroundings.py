@@ -6,18 +6,21 @@ folder of their own, which is removed at the end.
 
 from __future__ import annotations
 
+import http.client
 import os
 import platform as machine
 import shutil
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
 PEERS = Path(".venv-peers/bin/python")
+FIRST_PORT = 8310
 
 
 @contextmanager
@@ -45,6 +48,46 @@ def private_platform(*, durable: bool = True, valkey: bool = False) -> Iterator[
     finally:
         servers.stop()
         shutil.rmtree(var, ignore_errors=True)
+
+
+@contextmanager
+def serving(var: Path) -> Iterator[tuple[int, int]]:
+    """The web process of `make run` on a free port above 8300; yields the port and the process's number."""
+    from core.embedded import process
+    from core.embedded.problems import ServiceProblem
+    from core.embedded.programs import WEB_STEPS, Fleet
+    from core.embedded.web import require_free_port
+
+    for port in range(FIRST_PORT, FIRST_PORT + 50):
+        fleet = Fleet(var=var, host="127.0.0.1", port=port)
+        try:
+            require_free_port(fleet)
+        except ServiceProblem:
+            continue
+        break
+    child = process.Child(fleet.web())
+    try:
+        wait_for(port)
+        yield port, child.pid
+    finally:
+        child.stop(*WEB_STEPS)
+
+
+def wait_for(port: int) -> None:
+    """Wait until the server answers at all."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+        finally:
+            connection.close()
+    sys.exit("the web process did not start")
 
 
 def describe(*packages: str) -> str:
@@ -76,3 +119,8 @@ def spread(seconds: Sequence[float]) -> str:
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """Ours over theirs, of medians of seconds: below 1 is faster."""
     return statistics.median(ours) / statistics.median(theirs)
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The value below which this share lies."""
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
