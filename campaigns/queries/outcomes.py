@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from campaigns.models import Campaign, Copy, Review
+from django.db.models import Prefetch
+
+from campaigns.models import Campaign, Copy, Product, Review
 from campaigns.models.copies import CopyStatus
-from campaigns.queries.reading import brief_of, written_parts
+from campaigns.queries.reading import brief_of, lead_products, written_parts
 from core import access, errors
 from core.models import User
 from experiments import queries as experiments
@@ -32,6 +34,8 @@ JEFFREYS = Beta(0.5, 0.5)
 LEAST_WEIGHT = 0.2
 # An arm is an example to follow once it beats the control with this chance.
 LEAST_CHANCE = 0.9
+# The lead product of each campaign by its id.
+Leads = Mapping[int, Product]
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -92,9 +96,11 @@ def past_winners(arms: Sequence[PastArm] | None = None, *, without_campaign: int
     a writer must not be shown the answers of its own test. `arms` are `past_arms()` where they were read already.
     """
     found = []
-    for win in wins(past_arms() if arms is None else arms):
+    won = wins(past_arms() if arms is None else arms)
+    leads = _leads(win.copy for win in won)
+    for win in won:
         copy = win.copy
-        brief = _usable_brief(copy) if copy.campaign_id != without_campaign else None
+        brief = _usable_brief(copy, leads) if copy.campaign_id != without_campaign else None
         if brief is not None:
             text = {"theme": copy.theme, **written_parts(copy)}
             name = {"id": f"copy-{copy.pk}", "campaign": copy.campaign.key}
@@ -118,9 +124,12 @@ def winners_beside(campaign: Campaign, member: User, limit: int) -> list[Win]:
 def answer_rows() -> Iterator[dict[str, Any]]:
     """Approved copy with the brief it answers: what a person let through. Grouped by product."""
     approved = Copy.objects.filter(status=CopyStatus.APPROVED).select_related("campaign__brand", "audience", "product")
-    for copy in approved.order_by("pk").iterator(chunk_size=500):
-        if brief := _usable_brief(copy):
-            yield {"brief": brief, "theme": copy.theme, **written_parts(copy), "group": _group(copy)}
+    rows = approved.order_by("pk").iterator(chunk_size=500)
+    for some in iter(lambda: list(itertools.islice(rows, 500)), []):
+        leads = _leads(some)
+        for copy in some:
+            if brief := _usable_brief(copy, leads):
+                yield {"brief": brief, "theme": copy.theme, **written_parts(copy), "group": _group(copy)}
 
 
 def pair_rows(arms: Sequence[PastArm] | None = None) -> Iterator[dict[str, Any]]:
@@ -137,13 +146,16 @@ def chance_better(first: PastArm, second: PastArm) -> float:
     return chance_above(_posterior(first), _posterior(second))
 
 
-def brief_json(copy: Copy) -> dict[str, Any] | None:
-    """The brief a copy answers: the one it was written from where that is kept, else its campaign's as it is now."""
+def brief_json(copy: Copy, leads: Leads | None = None) -> dict[str, Any] | None:
+    """The brief a copy answers: the one it was written from where that is kept, else its campaign's as it is now.
+
+    `leads` are the lead products by campaign where they were read already, for reading many.
+    """
     kept = copy.provenance.get("brief")
     if isinstance(kept, dict):
         return kept
     try:
-        return brief_of(copy.campaign, copy.audience).to_json()
+        return brief_of(copy.campaign, copy.audience, lead=(leads or {}).get(copy.campaign_id)).to_json()
     except errors.CopyliftError:
         return None
 
@@ -186,6 +198,7 @@ def _against_control(tested: Sequence[PastArm]) -> Iterator[tuple[PastArm, PastA
 # --- pairs ------------------------------------------------------------------------------------------------------------
 def _tested_pairs(tested: Sequence[PastArm]) -> Iterator[dict[str, Any]]:
     copies = _copies(tested)
+    leads = _leads(copies.values())
     for arms in _by_test(tested):
         shown = [arm for arm in arms if arm.copy_id is not None]
         for one, other in itertools.combinations(shown, 2):
@@ -194,22 +207,25 @@ def _tested_pairs(tested: Sequence[PastArm]) -> Iterator[dict[str, Any]]:
             weight = 2 * max(chance, 1 - chance) - 1
             if weight >= LEAST_WEIGHT:
                 pair = (copies.get(better.copy_id), copies.get(worse.copy_id))
-                yield from _pair(*pair, weight=weight, group=better.test)
+                yield from _pair(*pair, weight=weight, group=better.test, leads=leads)
 
 
 def _edited_pairs() -> Iterator[dict[str, Any]]:
     """A reviewer's edit that was approved in the end: its text over the model's, with full weight."""
-    edits = Review.objects.filter(decision=Review.Decision.EDIT, copy__edits__status=CopyStatus.APPROVED)
-    for review in edits.select_related("copy").prefetch_related("copy__edits").distinct().order_by("pk"):
-        after = (
-            review.copy.edits.filter(status=CopyStatus.APPROVED).select_related("campaign__brand", "audience").first()
-        )
-        if after is not None:
-            yield from _pair(after, review.copy, weight=1.0, group=_group(after))
+    edits = Copy.objects.filter(status=CopyStatus.APPROVED).select_related("campaign__brand", "audience", "product")
+    reviews = Review.objects.filter(decision=Review.Decision.EDIT, copy__edits__status=CopyStatus.APPROVED)
+    rows = reviews.select_related("copy").prefetch_related(Prefetch("copy__edits", edits)).distinct()
+    # One edit of a copy at most is in force.
+    pairs = [(after, review.copy) for review in rows.order_by("pk") for after in review.copy.edits.all()]
+    leads = _leads(after for after, _ in pairs)
+    for after, before in pairs:
+        yield from _pair(after, before, weight=1.0, group=_group(after), leads=leads)
 
 
-def _pair(better: Copy | None, worse: Copy | None, *, weight: float, group: str) -> Iterator[dict[str, Any]]:
-    if better is None or worse is None or not (brief := _usable_brief(better)):
+def _pair(
+    better: Copy | None, worse: Copy | None, *, weight: float, group: str, leads: Leads
+) -> Iterator[dict[str, Any]]:
+    if better is None or worse is None or not (brief := _usable_brief(better, leads)):
         return
     chosen, rejected = (four_lines({"theme": copy.theme, **written_parts(copy)}) for copy in (better, worse))
     if chosen != rejected:
@@ -225,8 +241,13 @@ def _copies(tested: Sequence[PastArm]) -> dict[int | None, Copy]:
     return {copy.pk: copy for copy in rows.filter(pk__in=wanted)}
 
 
-def _usable_brief(copy: Copy) -> dict[str, Any] | None:
-    found = brief_json(copy)
+def _leads(copies: Iterable[Copy]) -> Leads:
+    """The lead products of the campaigns whose copy does not keep its own brief."""
+    return lead_products(copy.campaign_id for copy in copies if "brief" not in copy.provenance)
+
+
+def _usable_brief(copy: Copy, leads: Leads) -> dict[str, Any] | None:
+    found = brief_json(copy, leads)
     try:
         Brief.from_json(found)
     except BriefError:

@@ -67,14 +67,24 @@ def lead_product(campaign: Campaign) -> Product:
     return products[0]
 
 
+def lead_products(campaigns: Iterable[int]) -> dict[int, Product]:
+    """The product that the copy of each of these campaigns speaks of, in one query; those without one are left out."""
+    links = Campaign.products.through.objects.filter(campaign_id__in=set(campaigns)).select_related("product")
+    first = links.order_by("campaign_id", "id").distinct("campaign_id")
+    return {link.campaign_id: link.product for link in first}
+
+
 def ordered_audiences(campaign: Campaign) -> list[Audience]:
     """The audiences in the order in which a shopper is tried: most conditions first, so that everybody comes last."""
     return sorted(campaign.audiences.all(), key=lambda audience: (-len(audience.rule), audience.key))
 
 
-def brief_of(campaign: Campaign, audience: Audience) -> briefs.Brief:
-    """What a model is told. Raises InvalidInput naming the campaign's field that no brief can be made from."""
-    product, language = lead_product(campaign), campaign.language
+def brief_of(campaign: Campaign, audience: Audience, *, lead: Product | None = None) -> briefs.Brief:
+    """What a model is told. Raises InvalidInput naming the campaign's field that no brief can be made from.
+
+    `lead` is the campaign's lead product where it was read already.
+    """
+    product, language = lead or lead_product(campaign), campaign.language
     try:
         return briefs.Brief(
             language=language,

@@ -11,10 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from campaigns import queries, services
-from campaigns.models import Copy
+from campaigns.models import Audience, Campaign, Copy, Product
 from core import errors
 from core.jobs import run_job
-from core.models import AuditEntry, Job
+from core.models import AuditEntry, Job, User
 from core.models.job import Status
 from core.roles import Role
 from models_ml.data import DatasetPlan
@@ -152,16 +152,28 @@ def test_the_scorer_in_use_is_named_with_its_hit_rate(client: Client) -> None:
     assert "right in 58 % (55 % to 62 %)" in page
 
 
-def test_counting_the_material_takes_no_more_queries_with_more_tests() -> None:
-    campaign = shop.launched()
-    # As the model's own candidates keep it; without it the brief is made anew from the campaign.
-    for copy in Copy.objects.all():
-        brief = queries.brief_of(copy.campaign, copy.audience).to_json()
-        Copy.objects.filter(pk=copy.pk).update(provenance={**copy.provenance, "brief": brief})
+def edited(campaign: Campaign, editor: User, approver: User) -> None:
+    """A copy of the campaign in a person's words, approved by another."""
+    copy = Copy.objects.filter(campaign=campaign).order_by("pk")[0]
+    parts = {"theme": copy.theme, **queries.written_parts(copy), "body": "Made for every day, and kept for years."}
+    services.approve_copy(services.edit_copy(copy, editor=editor, parts=parts), reviewer=approver)
+
+
+def test_counting_the_material_takes_no_more_queries_with_more_copy() -> None:
+    alice, bob, bea = people.alice(), people.bob(), people.member("Bea", Role.APPROVER)
+    campaign = shop.ready(alice, bob)
+    edited(campaign, bob, bea)
+    services.launch_campaign(campaign, actor=alice)
     finished(campaign)
     with CaptureQueriesContext(connection) as few:
-        assert services.material().tests == 1
+        assert (services.material().tests, services.material().answers) == (1, 4)
+    more = shop.ready(
+        alice, bob, key="winter", products=list(Product.objects.all()), audiences=list(Audience.objects.all())
+    )
+    edited(more, bob, bea)
+    services.launch_campaign(more, actor=alice)
     finished(campaign, place=1)
+    finished(more)
     with CaptureQueriesContext(connection) as many:
-        assert services.material().tests == 2
+        assert (services.material().tests, services.material().answers) == (3, 8)
     assert len(many) == len(few)
