@@ -16,7 +16,9 @@ from campaigns import diffs, queries, rejections
 from campaigns.frames import RANK, Run, runs
 from campaigns.models import Copy, CopyScore, Finding, Review
 from campaigns.models.copies import CopyStatus
+from campaigns.wording.findings import dress
 from core import errors
+from core.languages import page_language
 from core.models import User
 from models_ml.channels import CHANNELS, PARTS, SMS_TEXT, SmsSize, measure, message_text
 from models_ml.channels import sms_size as measured_sms
@@ -42,6 +44,7 @@ def context(copy: Copy, member: User) -> dict[str, Any]:
     """Everything the template needs."""
     brief = queries.brief_of(copy.campaign, copy.audience)
     findings = list(copy.findings.all())
+    dress(findings, page_language())
     own = queries.is_own(copy, member)
     may_review = member.has_perm("campaigns.review_copy")
     waiting = copy.status == CopyStatus.PENDING

@@ -2,15 +2,15 @@
 
 The reading and judging is `models_ml.fact_check`; here its findings become those of the review. Figures keep the one
 rule they have always had, `figures.unsupported`; the other kinds are `facts.material`, `facts.brand` and so on. Where a
-word list has spoken of the same words already, the fact check adds nothing.
+rule about words has spoken of the same words already, the fact check adds nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from campaigns.compliance.findings import CheckContext, CopyParts, Finding, fact_spans
-from campaigns.compliance.words import listed
+from campaigns.compliance.library import packs_by_id, rules_by_id
 from models_ml.channels import PARTS
 from models_ml.fact_check import FactFinding, Support, check, located
 
@@ -20,23 +20,30 @@ FIGURE_RULE = "figures.unsupported"
 _LISTED_TOO = frozenset({"superlative", "guarantee", "rating", "offer", "price_history", "date"})
 
 
-def unsupported(parts: CopyParts, context: CheckContext) -> Iterator[Finding]:
-    """A claim that neither a slot brought nor the facts hold, or a fact that is used wrongly."""
+def unsupported(parts: CopyParts, context: CheckContext, spoken: Sequence[Finding]) -> Iterator[Finding]:
+    """A claim that neither a slot brought nor the facts hold, or a fact used wrongly. `spoken` is what rules found."""
     shown = {part: parts.filled.get(part, "") for part in PARTS}
     spans = {part: fact_spans(parts, part, context.facts) or located(shown[part], context.facts) for part in PARTS}
-    spoken = [(one.part, one.start, one.end) for one in listed(parts, context)]
     for finding in check(shown, support_of(context), fact_spans=spans):
         if not (finding.kind in _LISTED_TOO and _overlaps(finding, spoken)):
-            yield Finding(
-                rule_of(finding.kind),
-                finding.severity,
-                finding.part,
-                finding.message,
-                finding.remedy,
-                finding.start,
-                finding.end,
-                finding.excerpt,
-            )
+            yield _shown(finding)
+
+
+def _shown(finding: FactFinding) -> Finding:
+    rule = rules_by_id()[rule_of(finding.kind)]
+    return Finding(
+        rule=rule.id,
+        severity=finding.severity,
+        part=finding.part,
+        message=finding.message,
+        remedy=finding.remedy,
+        start=finding.start,
+        end=finding.end,
+        excerpt=finding.excerpt,
+        pack=rule.pack,
+        pack_version=packs_by_id()[rule.pack].version,
+        why=rule.why.en,
+    )
 
 
 def rule_of(kind: str) -> str:
@@ -56,5 +63,10 @@ def support_of(context: CheckContext) -> Support:
     )
 
 
-def _overlaps(finding: FactFinding, places: list[tuple[str, int, int]]) -> bool:
-    return any(part == finding.part and finding.start < end and start < finding.end for part, start, end in places)
+def _overlaps(finding: FactFinding, spoken: Sequence[Finding]) -> bool:
+    """Only rules about words count: a rule about prices says something else of the same figure."""
+    return any(
+        one.part == finding.part and finding.start < one.end and one.start < finding.end
+        for one in spoken
+        if rules_by_id()[one.rule].terms is not None
+    )

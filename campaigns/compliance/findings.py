@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from models_ml.brief import SLOT_PATTERN, fill
 from models_ml.channels import CHANNELS, PARTS
@@ -31,6 +32,37 @@ class Finding:
     start: int = 0
     end: int = 0
     excerpt: str = ""
+    # --- which rule of which pack, so that a person can look it up ---
+    pack: str = ""
+    pack_version: str = ""
+    jurisdiction: str = ""
+    article: str = ""
+    source_url: str = ""
+    why: str = ""
+    verified: bool = False
+
+
+@dataclass(frozen=True)
+class Disclaimer:
+    """A text the brand must show: in one language or (empty) both, on these channels and in these places or all."""
+
+    text: str
+    language: str = ""
+    channels: tuple[str, ...] = ()
+    jurisdictions: tuple[str, ...] = ()
+
+
+class Hit(NamedTuple):
+    """A place that a rule has found, which of its sentences fits, and what they say beside `{words}`.
+
+    `start` and `end` are both 0 where the whole part is meant.
+    """
+
+    part: str
+    start: int = 0
+    end: int = 0
+    values: Mapping[str, str] = {}
+    variant: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +85,9 @@ class CheckContext:
 
     `today` gives "today only" its meaning, `price_history` proves earlier prices; without them both are findings.
     `label` is what will be shown with a text by a model, which takes room.
+
+    `jurisdictions` (CN, EU, DE, US) choose the rule packs; `as_of` is the day whose rules count: None means `today`,
+    and without either the newest state of the rules. `postal_address` is None where nobody asked for it.
     """
 
     channel: str
@@ -65,6 +100,17 @@ class CheckContext:
     today: date | None = None
     price_history: tuple[PricePoint, ...] = ()
     label: AiLabel | None = None
+    jurisdictions: tuple[str, ...] = ()
+    as_of: date | None = None
+    disclaimers: tuple[Disclaimer, ...] = ()
+    preferred_words: tuple[str, ...] = ()
+    ai_written: bool = False
+    postal_address: str | None = None
+
+    @property
+    def rules_of(self) -> date | None:
+        """The day whose rules count."""
+        return self.as_of or self.today
 
 
 def fill_leniently(text: str, facts: Mapping[str, str]) -> str:
@@ -84,13 +130,6 @@ def fact_spans(parts: CopyParts, part: str, facts: Mapping[str, str]) -> list[Fa
             spans.append(FactSpan(start, start + len(shown), match[1]))
             shift += len(shown) - len(match[0])
     return spans if fill_leniently(written, facts) == parts.filled.get(part, "") else []
-
-
-def at(rule: str, severity: str, parts: CopyParts, place: tuple[str, int, int], words: tuple[str, str]) -> Finding:
-    """A finding about characters of one part: `place` is (part, start, end), `words` (message, remedy)."""
-    part, start, end = place
-    excerpt = parts.filled.get(part, "")[start:end][:EXCERPT]
-    return Finding(rule, severity, part, words[0], words[1], start, end, excerpt)
 
 
 def blocks(findings: Iterable[Finding]) -> bool:

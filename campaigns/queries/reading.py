@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from campaigns import audiences as rules
 from campaigns import facts as shown
 from campaigns import lifecycle
-from campaigns.compliance import CheckContext, CopyParts, check
+from campaigns.compliance import CheckContext, CopyParts, Disclaimer, check
 from campaigns.compliance import Finding as CopyFinding
-from campaigns.models import Audience, Campaign, CampaignExperiment, Copy, CopyScore, Finding, Product
+from campaigns.models import Audience, Brand, Campaign, CampaignExperiment, Copy, CopyScore, Finding, Product
 from campaigns.models.copies import CopyStatus
 from campaigns.offer_words import explain as explain_offer
 from campaigns.queries.labels import label_of, marking, shown_parts
@@ -111,21 +111,46 @@ def facts_of(campaign: Campaign, brief: briefs.Brief) -> dict[str, str]:
 
 
 def check_context(campaign: Campaign, brief: briefs.Brief, *, ai_written: bool = False) -> CheckContext:
-    """What a copy of the campaign is checked against; one by a model with the label that it will carry."""
-    product = lead_product(campaign)
+    """What a copy of the campaign is checked against; one by a model with the label that it will carry.
+
+    The rules are those of the day on which shoppers will see it: today, or the start that is set.
+    """
+    product, brand, today = lead_product(campaign), campaign.brand, timezone.localdate()
+    starts = timezone.localdate(campaign.starts_at) if campaign.starts_at else today
     own = (product.name("en"), product.name("zh"), *_texts(product))
     return CheckContext(
         channel=campaign.channel,
         language=campaign.language,
         facts=facts_of(campaign, brief),
-        banned_words=tuple(campaign.brand.banned_words),
         required_slots=briefs.required_slots(brief),
         supported=tuple(text for text in own if text),
         offer_kind=campaign.offer_kind,
-        today=timezone.localdate(),
+        today=today,
+        as_of=max(today, starts),
         price_history=price_history(product),
         label=label_of(campaign) if ai_written else None,
+        ai_written=ai_written,
+        **brand_rules(brand),
     )
+
+
+def brand_rules(brand: Brand) -> dict[str, Any]:
+    """What a brand itself lays down, as a context of the checks takes it."""
+    return {
+        "banned_words": tuple(brand.banned_words),
+        "jurisdictions": tuple(brand.jurisdictions),
+        "preferred_words": tuple(brand.preferred_words),
+        "disclaimers": tuple(
+            Disclaimer(
+                text=str(one.get("text", "")),
+                language=str(one.get("language", "")),
+                channels=tuple(one.get("channels", ())),
+                jurisdictions=tuple(one.get("jurisdictions", ())),
+            )
+            for one in brand.disclaimers
+        ),
+        "postal_address": brand.postal_address,
+    }
 
 
 def is_outdated(copy: Copy) -> bool:

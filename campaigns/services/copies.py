@@ -145,6 +145,13 @@ def finding_row(one: compliance.Finding) -> Finding:
         excerpt=one.excerpt,
         message=one.message[:300],
         remedy=one.remedy[:300],
+        pack=one.pack,
+        pack_version=one.pack_version,
+        jurisdiction=one.jurisdiction,
+        article=one.article[:200],
+        source_url=one.source_url,
+        why=one.why[:500],
+        verified=one.verified,
     )
 
 

@@ -22,7 +22,9 @@ from campaigns.services.copies import checked_parts, content_hash, create_or_con
 from campaigns.services.review_telling import tell_decided
 from campaigns.services.scoring import forget_scores
 from campaigns.services.settling import settle_campaign
+from campaigns.wording.findings import localised
 from core import audit, errors
+from core.languages import page_language
 from core.models import User
 
 Decision = Review.Decision
@@ -207,7 +209,7 @@ def _require_sound(copy: Copy, stops: frozenset[str]) -> None:
         else _("A check asks to look closely: %(finding)s Open this copy to decide about it.")
     )
     code = "copy_blocked" if blocks else "finding_open"
-    raise errors.Conflict(sentence % {"finding": found[0].message}, code=code, rules=rules)
+    raise errors.Conflict(sentence % {"finding": localised(found[0], page_language()).message}, code=code, rules=rules)
 
 
 def _decide(copy: Copy, target: CopyStatus, **as_it_stands: Any) -> None:

@@ -12,6 +12,7 @@ from campaigns import facts, queries
 from campaigns.models import Audience, Campaign
 from campaigns.models.copies import CopyStatus
 from campaigns.views.scores import shown_score
+from campaigns.wording.findings import dress as dress_findings
 from core import access, audit
 from core import queries as core_queries
 from core.languages import page_language
@@ -152,6 +153,7 @@ def audience_groups(campaign: Campaign, audiences: Sequence[Audience], copies: I
         copy.shown_parts = queries.shown_parts(copy, label)
         copy.labelled_for = _asking(label) if queries.is_ai_written(copy) else ""
         copy.shown_findings = list(copy.findings.all())
+        dress_findings(copy.shown_findings, language)
         copy.shown_reviews = list(copy.reviews.all())
         copy.shown_score = shown_score(next(iter(getattr(copy, "production_scores", ())), None))
         copy.shown_provenance = provenance(copy.provenance)

@@ -14,6 +14,7 @@ from campaigns.models.copies import CopyStatus
 from campaigns.services.copies import LONGEST
 from campaigns.views import reads
 from campaigns.views.scores import shown_score
+from campaigns.wording.findings import dress
 from core import errors
 from core import queries as core_queries
 from core.languages import page_language
@@ -117,6 +118,7 @@ def card(campaign: Campaign, copy: Copy, typed: Mapping[str, str] | None) -> Car
 def sketch(campaign: Campaign, shown: Mapping[str, str], findings: Iterable[Finding], *, ai_written: bool) -> Sketch:
     """A text as its channel shows it."""
     found = sorted(findings, key=lambda one: RANK[one.severity])
+    dress(found, page_language())
     label: AiLabel | None = queries.label_of(campaign) if ai_written else None
     frame = frame_of(
         channel=campaign.channel,

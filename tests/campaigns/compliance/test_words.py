@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from campaigns import compliance
-from campaigns.compliance.words import word_rules
+from campaigns.compliance.library import packs_by_id
 
 FACTS = {"product": "Best Mug No. 1", "brand": "Perfect & First", "price": "$20", "discount": "20%"}
 
@@ -155,7 +155,8 @@ def test_a_third_of_the_sentences_at_least_are_hard_negatives() -> None:
 
 def test_every_rule_has_a_sentence() -> None:
     spoken = {rule for _sentence, rules in SENTENCES for rule in rules}
-    assert spoken == {rule.id for rule in word_rules()} | {"words.banned"}
+    lists = {rule.id for rule in packs_by_id()["house"].rules if rule.terms}
+    assert spoken == lists | {"words.banned"}
 
 
 @pytest.mark.parametrize(
@@ -199,10 +200,17 @@ def test_a_finding_says_where_and_what_to_do() -> None:
             start=4,
             end=8,
             excerpt="best",
+            pack="house",
+            pack_version=packs_by_id()["house"].version,
+            why="A rank is a claim of fact about all others. Nobody here has compared them all.",
         )
     ]
 
 
-def test_the_chinese_rule_names_the_article() -> None:
-    rule = next(rule for rule in word_rules() if rule.terms.search("顶级"))
-    assert "Article 9(3)" in rule.message
+def test_a_law_names_its_article_and_speaks_instead_of_the_house() -> None:
+    context = compliance.CheckContext("product_page", "zh", FACTS, jurisdictions=("CN",))
+    parts = compliance.CopyParts.of({"headline": "早上好", "body": "顶级面料", "call_to_action": "看看"}, FACTS)
+    found = compliance.check(parts, context)
+    assert [(one.rule, one.jurisdiction, one.verified) for one in found] == [("cn.absolute", "CN", False)]
+    assert found[0].article == "Advertising Law of China, Article 9(3)"
+    assert found[0].excerpt == "顶级"

@@ -1,0 +1,1 @@
+"""What was decided or found, said in the reader's language."""
