@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from html import escape
 from typing import Any
 
 COLOURS = {"better": "var(--good)", "worse": "var(--bad)", "unclear": "var(--soft)"}
@@ -22,6 +23,7 @@ ROW_HEIGHT = 26
 # Reserved whatever the names: a browser's letters are wider than those vl-convert measures and cuts names with.
 LABEL_WIDTH = 220
 LABEL_LIMIT = 165
+AXIS = "Change against the control, with its 95 % interval"
 # An interval wider than this share of change is drawn cut off: the others would shrink to dots.
 WIDEST = 2.0
 
@@ -73,6 +75,13 @@ def interval_chart(results: dict[str, Any]) -> str:
     return _with_variables(svg)
 
 
+def in_words(svg: str, words: Mapping[str, str]) -> str:
+    """The stored picture with its words exchanged: it is drawn once, in English, and read in any language."""
+    for drawn, said in words.items():
+        svg = svg.replace(f">{escape(drawn, quote=False)}</text>", f">{escape(said, quote=False)}</text>")
+    return svg
+
+
 def specification(found: list[dict[str, Any]]) -> dict[str, Any]:
     """The Vega-Lite document of these rows."""
     import altair as alt  # noqa: PLC0415 - as above
@@ -90,7 +99,7 @@ def specification(found: list[dict[str, Any]]) -> dict[str, Any]:
             scale=alt.Scale(domain=list(VERDICT_STAND_INS), range=list(VERDICT_STAND_INS.values())),
         ),
     )
-    change = alt.Axis(format="+.0%", title="Change against the control, with its 95 % interval", tickCount=6)
+    change = alt.Axis(format="+.0%", title=AXIS, tickCount=6)
     zero = alt.Chart().mark_rule(color="#020202", strokeDash=[4, 3]).encode(x=alt.datum(0))
     bars = base.mark_rule(strokeWidth=4, strokeCap="round").encode(
         x=alt.X("lower:Q", axis=change, scale=alt.Scale(padding=12)), x2="upper:Q"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
@@ -9,11 +11,15 @@ from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
-from core import errors
-from experiments import charts, queries, sentences, services, shown
+from core import audit, errors
+from core.templatetags.copylift import change, count
+from experiments import charts, circumstances, over_time, queries, sentences, services, shown, terms
 from experiments.exporting.files import FORMATS, Export
 from experiments.models import Analysis, Experiment
+from experiments.queries.over_time import goal_over_time
 
 # The tone of a verdict's card.
 TONES = {
@@ -24,6 +30,7 @@ TONES = {
     "cannot_tell": "warn",
     "invalid": "bad",
 }
+HISTORY_SHOWN = 20
 STYLES = tuple(Path("static/copylift") / name for name in ("app.css", "studio.css", "report.css"))
 
 
@@ -45,6 +52,12 @@ def context(experiment: Experiment, *, with_bots: bool = False) -> dict[str, Any
         "analysis": analysis,
         "results": told,
         "details": _details(analysis) if analysis else None,
+        "chart": _chart(analysis) if analysis else "",
+        "looks": _looks(experiment, analysis) if analysis else [],
+        "plan": circumstances.against_plan(experiment, analysis, arms),
+        "around": circumstances.around(experiment, arms),
+        "terms": terms.TERMS,
+        "methods": terms.methods(told) if told else [],
         "notice": sentences.notice_of(experiment.notice, analysis) if experiment.notice else "",
         "with_bots": with_bots,
         "tone": TONES.get(told["verdict"]["code"], "quiet") if told else "quiet",
@@ -61,12 +74,31 @@ def _with_looks(experiment: Experiment) -> list[Any]:
     return arms
 
 
+def state_of(context: dict[str, Any]) -> str:
+    """A short name for all that the live part shows: the same as long as there is nothing new to show."""
+    experiment, analysis, results = context["experiment"], context["analysis"], context["results"]
+    shown_now: list[Any] = [experiment.version, experiment.notice, context["with_bots"], get_language()]
+    if analysis is not None and results is not None:
+        shown_now += [analysis.pk, analysis.details, bool(analysis.chart_svg), str(results["as_of"]), results["units"]]
+    return hashlib.sha256(json.dumps(shown_now, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
 def say(experiments: Iterable[Experiment]) -> None:
     """Give each experiment of a list `told`: its newest verdict in the reader's language. One query."""
     listed = list(experiments)
     newest = queries.newest_analyses(one.pk for one in listed)
     for one in listed:
         one.told = sentences.sentence_of(newest[one.pk]) if one.pk in newest else ""  # type: ignore[attr-defined]
+
+
+def history(experiment: Experiment) -> list[Any]:
+    """What happened to it, the newest first, each entry with `words` to read after the name of who did it."""
+    arms = {arm.key: arm.name for arm in experiment.arms.all()}
+    entries: list[Any] = list(audit.history(experiment)[:HISTORY_SHOWN])
+    for entry in entries:
+        entry.words = sentences.words_of(entry, arms)
+        entry.who = _("The platform") if entry.actor_label == audit.label(None) else entry.actor_label
+    return entries
 
 
 def lacks_chart(analysis: Analysis | None) -> bool:
@@ -80,14 +112,57 @@ def table(results: dict[str, Any]) -> dict[str, Any]:
     return {
         **results,
         "as_of": datetime.fromisoformat(results["as_of"]) if results.get("as_of") else None,
-        "metrics": [metric | {"rows": _rows(metric, names)} for metric in results["metrics"]],
-        "roi": [entry | {"name": names[entry["arm"]]} for entry in results.get("roi", [])],
+        # The goal first: it is what the verdict is about.
+        "metrics": sorted(
+            (metric | {"rows": _rows(metric, names)} for metric in results["metrics"]),
+            key=lambda one: not one["is_goal"],
+        ),
+        "roi": [_whole(entry, results) | {"name": names[entry["arm"]]} for entry in results.get("roi", [])],
         "guardrails": [entry | {"name": names[entry["arm"]]} for entry in results.get("guardrails", [])],
         "sample_ratio": {
             **results["sample_ratio"],
             "arms": [entry | {"name": names[entry["key"]]} for entry in results["sample_ratio"]["arms"]],
         },
     }
+
+
+def _whole(entry: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    """A return with its profit over all shoppers who saw the arm: what the shop has in hand."""
+    units = next(arm["units"] for arm in results["arms"] if arm["key"] == entry["arm"])
+    whole = {name: None if value is None else value * units for name, value in (entry.get("profit") or {}).items()}
+    return {**entry, "units": units, "whole": whole}
+
+
+def _chart(analysis: Analysis) -> str:
+    """The stored picture in the reader's language."""
+    labels = {metric["label"]: sentences.label(metric["label"]) for metric in analysis.results["metrics"]}
+    return charts.in_words(
+        analysis.chart_svg, {charts.AXIS: _("Change against the control, with its 95 % interval"), **labels}
+    )
+
+
+def _looks(experiment: Experiment, analysis: Analysis) -> list[dict[str, Any]]:
+    """By arm, how its lift went from look to look: points, and the picture of them where there are two."""
+    rows = goal_over_time(experiment)
+    names = charts.distinct_names(analysis.results["arms"])
+    found = []
+    for arm, name in names.items():
+        points = over_time.points(rows, arm)
+        if points:
+            found.append({"name": name, "points": points, "svg": _drawn(points, name, experiment)})
+    return [one for one in found if one["svg"]]
+
+
+def _drawn(points: list[over_time.Point], name: str, experiment: Experiment) -> str:
+    return over_time.draw(
+        points,
+        planned=experiment.planned_units,
+        title=_("%(arm)s: lift at each look with its interval and boundary; the table beneath holds the same numbers")
+        % {"arm": name},
+        axis=_("shoppers"),
+        share=lambda value: change(value, 0) if value else "0 %",
+        count=count,
+    )
 
 
 def _details(analysis: Analysis) -> dict[str, Any] | None:

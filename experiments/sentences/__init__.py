@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 from experiments import wording
 from experiments.models import Analysis
 from experiments.sentences import changes, figures, health, verdicts
+from experiments.sentences.history import words_of
 
-__all__ = ["health_of", "label", "notice_of", "reason_of", "results_of", "sentence_of"]
+__all__ = ["health_of", "label", "notice_of", "reason_of", "results_of", "sentence_of", "words_of"]
 
 Stored = Mapping[str, Any]
 label = figures.label

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from core import audit, dispatch, errors
+from core import dispatch, errors
 from core.members import signed_in
 from experiments import queries, reports, services, tasks
 from experiments.models import Experiment
@@ -39,9 +39,12 @@ def experiment_detail(request: HttpRequest, key: str) -> HttpResponse:
     context = reports.context(experiment, with_bots=request.GET.get("bots") == "1")
     if context["lacks_chart"]:
         ask_for_chart(context["analysis"].pk)
+    context["seen"] = reports.state_of(context)
     if request.headers.get("HX-Request"):
-        return render(request, "experiments/_result.html", context)
-    context["history"] = audit.history(experiment)[:20]
+        # Nothing new is not swapped in: who reads, listens or has something open is left in peace.
+        same = request.GET.get("seen") == context["seen"]
+        return HttpResponse(status=204) if same else render(request, "experiments/_result.html", context)
+    context["history"] = reports.history(experiment)
     if signed_in(request).has_perm("experiments.share_report"):
         context["share"] = links.card(experiment)
     return render(request, "experiments/detail.html", context)
