@@ -7,8 +7,8 @@ from functools import partial
 from celery import shared_task
 
 from campaigns import queries, services
-from campaigns.models import Campaign, ProductImport
-from campaigns.services import importing, shopper_imports
+from campaigns.models import Campaign, ProductImport, Wave
+from campaigns.services import forgetting, importing, shopper_imports, waves
 from core.jobs import run_job
 from core.queries import job_by_id
 from models_ml.lifecycle import Kind
@@ -77,3 +77,24 @@ def import_shoppers(job_id: str) -> None:
 def launch_due_campaigns() -> int:
     """Launch every scheduled campaign whose hour has come. For the beat; one query where there is none."""
     return services.launch_due_campaigns()
+
+
+@shared_task(name=waves.WAVE_TASK, ignore_result=True)
+def send_wave(job_id: str) -> None:
+    """Send a wave of messages, then bring its state in line, however the job ended."""
+    run_job(job_id, waves.run_wave)
+    wave = Wave.objects.filter(job_id=job_id).first()
+    if wave is not None:
+        waves.settle_wave(wave)
+
+
+@shared_task(name="campaigns.send_waiting_messages", ignore_result=True)
+def send_waiting_messages() -> int:
+    """Send what has fallen due in waves whose job is over. For the beat; two queries where nothing waits."""
+    return waves.send_waiting()
+
+
+@shared_task(name="campaigns.forget_old_messages", ignore_result=True)
+def forget_old_messages() -> int:
+    """Forget addresses of messages older than the shop keeps them. For the beat; one query where nothing is to go."""
+    return forgetting.forget_old_messages()

@@ -1,7 +1,9 @@
 """How copy reaches shoppers: placements on pages, waves of messages, one row a message; and the weekly digests sent.
 
-A message has one row per campaign and shopper whatever happens, so that a wave that runs twice sends once. Who was not
-written to (capped, suppressed, without consent) keeps its row and its arm: the arms stay comparable.
+A message has one row per campaign and shopper whatever happens, so that a wave that runs twice sends once. Who may not
+be written to (suppressed, without consent or address) is left out before an arm is decided, so the row has none. Who
+had enough messages keeps row and arm, and counts in the test like those who were written to (intention to treat): so
+whatever becomes of a message, the arms are compared by whom chance put there.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Writes of campaigns: making one, asking for copy, storing it, reviewing it, launching. Import the names from here."""
 
 from campaigns.people_records import ConsentInput, ShopperInput
+from campaigns.services.answering import unsubscribe
 from campaigns.services.breaker import reset_campaign, trip_breached, trip_campaign
 from campaigns.services.campaigns import archive_campaign, create_campaign, free_key, set_control
 from campaigns.services.copies import finding_row, store_candidate, submit_copy
@@ -36,6 +37,8 @@ from campaigns.services.settling import settle_campaign, settle_generating
 from campaigns.services.shoppers import give_consent, upsert_shoppers, withdraw_consent
 from campaigns.services.studio import discard, edit_draft, hand_in
 from campaigns.services.suppression import lift_suppression, suppress, suppress_many
+from campaigns.services.trying import send_test
+from campaigns.services.waves import cancel_wave, run_wave, send_waiting, settle_wave, start_wave
 
 __all__ = [
     "COPY",
@@ -48,6 +51,7 @@ __all__ = [
     "Writer",
     "approve_copy",
     "archive_campaign",
+    "cancel_wave",
     "create_campaign",
     "discard",
     "due_for",
@@ -70,11 +74,16 @@ __all__ = [
     "request_generation",
     "request_scorer",
     "reset_campaign",
+    "run_wave",
     "schedule_campaign",
     "score_waiting",
+    "send_test",
+    "send_waiting",
     "set_control",
     "settle_campaign",
     "settle_generating",
+    "settle_wave",
+    "start_wave",
     "store_candidate",
     "submit_copy",
     "suppress",
@@ -83,6 +92,7 @@ __all__ = [
     "trip_breached",
     "trip_campaign",
     "unschedule_campaign",
+    "unsubscribe",
     "upsert_shoppers",
     "verify_frozen",
     "withdraw_consent",

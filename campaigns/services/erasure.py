@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import Message, Shopper, Suppression
 from campaigns.queries.shoppers import suppressions_of
+from campaigns.services.forgetting import forget_carried
 from campaigns.services.guards import require
 from campaigns.services.suppression import LASTING, suppress
 from core import audit
@@ -36,10 +37,12 @@ def erase_shopper(shopper: Shopper, *, actor: Actor, objected: bool = False) -> 
             suppress(value=value, reason=Suppression.Reason.OBJECTED.value, actor=actor)
     forgotten = forget_unit(locked.unit)
     suppressions_of(locked).exclude(reason__in=LASTING).delete()
+    messages = list(Message.objects.filter(shopper=locked).values_list("pk", flat=True))
+    forget_carried(messages)
     counts = {
         "tests": forgotten.tests,
         "events": forgotten.events,
-        "messages": Message.objects.filter(shopper=locked).count(),
+        "messages": len(messages),
         "objected": objected,
     }
     audit.record("shopper.erased", locked, actor=actor, **counts)

@@ -78,6 +78,12 @@ CELERY_BEAT_SCHEDULE = {
     "trip-breached": {"task": "campaigns.trip_breached", "schedule": 5.0, "options": {"expires": 10}},
     "launch-due-campaigns": {"task": "campaigns.launch_due_campaigns", "schedule": 15.0, "options": {"expires": 30}},
     "settle-campaigns": {"task": "campaigns.settle_campaigns", "schedule": 30.0, "options": {"expires": 60}},
+    "send-waiting-messages": {
+        "task": "campaigns.send_waiting_messages",
+        "schedule": 10.0,
+        "options": {"expires": 20},
+    },
+    "forget-old-messages": {"task": "campaigns.forget_old_messages", "schedule": 3600.0},
     "score-copy": {
         "task": "campaigns.score_waiting_copy",
         "schedule": 15.0,

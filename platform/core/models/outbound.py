@@ -32,6 +32,8 @@ TOLD_EVENTS = (
     WebhookEvent.CAMPAIGN_FINISHED,
     WebhookEvent.CAMPAIGN_TRIPPED,
     WebhookEvent.EXPERIMENT_VERDICT,
+    WebhookEvent.MESSAGE_PUSH,
+    WebhookEvent.MESSAGE_SMS,
 )
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import secrets
 import uuid
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -106,3 +108,22 @@ def forget_taken() -> int:
         gone += deleted
         if deleted < DELETED_AT_ONCE:
             return gone
+
+
+def forget_payloads(keys: Iterable[str]) -> int:
+    """Empty what these events carried; how many deliveries. What still waits is given up: it would go out empty."""
+    return _forget(WebhookDelivery.objects.filter(key__in=list(keys)))
+
+
+def forget_old_payloads(events: Iterable[str], before: datetime) -> int:
+    """The same for ended deliveries of these events that were made before a moment."""
+    old = WebhookDelivery.objects.filter(event__in=list(events), created_at__lt=before)
+    return _forget(old.exclude(state=DeliveryState.WAITING))
+
+
+def _forget(rows: QuerySet[WebhookDelivery]) -> int:
+    full = rows.exclude(payload={})
+    full.filter(state=DeliveryState.WAITING).update(
+        state=DeliveryState.FAILED, next_attempt_at=None, last_error=_("what it carried was erased")
+    )
+    return full.update(payload={})
