@@ -18,7 +18,7 @@ from campaigns.message_links import Click, Stop
 from campaigns.models import Brand, Campaign, Channel, Message, Shopper, Suppression, Wave
 from campaigns.queries import delivery
 from campaigns.services.shoppers import withdraw_consent
-from campaigns.services.suppression import suppress
+from campaigns.services.suppression import LONGEST, suppress
 from core import errors
 from core.audit import Actor
 from experiments.services import EventInput, ingest
@@ -59,7 +59,7 @@ def unsubscribe(stop: Stop) -> int:
     now = {Channel.EMAIL: shopper.email, Channel.SMS: shopper.phone, Channel.PUSH: shopper.push_token}
     known = {now[Channel(stop.channel)], written_to or ""} - {""} or {shopper.unit}
     # A push token may be longer than a suppression; the unit then stands for it.
-    values = {one if len(one) <= Suppression._meta.get_field("value").max_length else shopper.unit for one in known}
+    values = {one if len(one) <= LONGEST else shopper.unit for one in known}
     for value in sorted(values):
         suppress(value=value, reason=Suppression.Reason.UNSUBSCRIBED.value, channel=stop.channel, actor="unsubscribe")
     if stop.channel in shopper.channels:
@@ -86,8 +86,8 @@ def report(*, reason: str, channel: str = "", address: str = "", message: int | 
     return sum(_note(one, REPORTS[reason]) for one in found)
 
 
-def follow(click: Click, *, is_bot: bool, is_prefetch: bool) -> str:
-    """Where a link leads, the click stored once for each link of a message. Raises NotFound.
+def follow(click: Click, *, is_bot: bool = False, is_prefetch: bool = False, is_look: bool = False) -> str:
+    """Where a link leads, the click stored once for each link of a message; a look stores none. Raises NotFound.
 
     The address comes from the campaign and never from the link, so a link can lead nowhere else.
     """
@@ -96,15 +96,17 @@ def follow(click: Click, *, is_bot: bool, is_prefetch: bool) -> str:
     if not url:
         raise errors.NotFound(_("This link leads nowhere any more."))
     message = Message.objects.select_related("shopper").filter(pk=click.message, campaign=click.campaign).first()
-    if message is not None:
+    if message is not None and not is_look:
         _store_click(message, click.link, is_bot=is_bot, is_prefetch=is_prefetch)
     return url
 
 
 def _store_click(message: Message, link: str, *, is_bot: bool, is_prefetch: bool) -> None:
     now = timezone.now()
+    # A program that followed the link first must not stand in the way of the person who follows it later.
+    mark = "-program" if is_bot or is_prefetch else ""
     event = EventInput(
-        id=f"message-{message.pk}-click-{link}",
+        id=f"message-{message.pk}-click-{link}{mark}",
         kind="click",
         unit=message.shopper.unit,
         occurred_at=now,

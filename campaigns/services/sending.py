@@ -67,7 +67,7 @@ class Case(NamedTuple):
 
 
 @transaction.atomic
-def reserve(wave: Wave, campaign: Campaign, *, most: int = PART) -> Part:
+def reserve(wave: Wave, campaign: Campaign, *, most: int) -> Part:
     """Take the next messages that are due and settle what each may become. Empty where nothing is due."""
     now = timezone.now()
     rows = list(due(wave, now).select_for_update(skip_locked=True, of=("self",))[:most])

@@ -145,7 +145,7 @@ def send_due(wave: Wave, tell: Callable[[int], object], *, parts: int | None = N
     while parts is None or parts > 0:
         campaign = campaign_by_key(wave.campaign.key)
         require_sendable(campaign)
-        part = sending.reserve(wave, campaign)
+        part = sending.reserve(wave, campaign, most=sending.PART)
         if not part.seen:
             break
         sending.expose(part)
@@ -177,7 +177,7 @@ def send_waiting() -> int:
 
 
 def _go_on(wave: Wave) -> int:
-    job = Job.objects.filter(pk=wave.job_id).first()
+    job = _job_of(wave)
     if job is not None and job.is_open:
         return 0
     if settle_wave(wave):
@@ -195,7 +195,7 @@ def _go_on(wave: Wave) -> int:
 def settle_wave(wave: Wave, *, while_running: bool = False) -> bool:
     """Bring a wave in line with its job and messages; whether it is over. Safe to call at any time, by anyone."""
     if not while_running:
-        job = Job.objects.filter(pk=wave.job_id).first()
+        job = _job_of(wave)
         if job is not None and job.is_open:
             return False
         if job is not None and job.status in ENDED:
@@ -225,6 +225,11 @@ def settle_stranded() -> int:
     now = timezone.now()
     stranded = Message.objects.filter(delivery.IN_HANDS, wave__channel=Channel.EMAIL, not_before__lt=now)
     return stranded.update(state=Message.State.FAILED, error=words.INTERRUPTED, not_before=None)
+
+
+def _job_of(wave: Wave) -> Job | None:
+    """The job as it stands now, not as it stood when the wave was read."""
+    return Job.objects.filter(pk=wave.job_id).first() if wave.job_id else None
 
 
 def _another_open() -> errors.Conflict:

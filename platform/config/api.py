@@ -18,6 +18,7 @@ api.add_router("", "experiments.api.router")
 api.add_router("", "campaigns.api.router")
 api.add_router("", "campaigns.api_breaker.router")
 api.add_router("", "campaigns.api_placements.router")
+api.add_router("", "campaigns.api_delivery.router")
 api.add_router("", "campaigns.api_products.router")
 api.add_router("", "campaigns.api_shoppers.router")
 

@@ -28,6 +28,9 @@ OPEN = PASSWORD | {
     "shared:report",
     "shared:file",
     "snippet",
+    # Links in messages: whoever holds one may stop further messages or go to the shop; a signature stands for the rest.
+    "campaigns:unsubscribe",
+    "campaigns:click",
     "admin:login",
     "admin:logout",
     "admin:jsi18n",

@@ -110,7 +110,8 @@ def of_a_brand(campaign: Campaign) -> dict[str, list[object]]:
     copy = Copy.objects.filter(campaign=campaign).order_by("id")[0]
     by_campaign = ("detail", "generate", "launch", "finish", "trip", "reset", "schedule", "unschedule", "archive")
     later = ("studio", "submit", "plan", "duplicate", "delivery", "result", "ads_csv")
-    found: dict[str, list[object]] = {f"campaigns:{name}": [campaign.key] for name in (*by_campaign, *later)}
+    waves = ("wave_start", "wave_test", "delivery_messages")
+    found: dict[str, list[object]] = {f"campaigns:{name}": [campaign.key] for name in (*by_campaign, *later, *waves)}
     found["campaigns:product"] = [copy.product_id]
     found["campaigns:brand"] = [campaign.brand.key]
     found["campaigns:review_copy"] = [copy.pk]

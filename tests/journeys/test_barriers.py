@@ -45,6 +45,7 @@ def addresses(campaign: Campaign, member: User) -> Iterator[str]:
     steps = ("brief", "products", "audiences", "channel", "control", "overview")
     things: dict[str, list[list[Any]]] = {
         **{f"campaigns:{one}": [[campaign.key]] for one in ("detail", "studio", "plan", "delivery", "result")},
+        "campaigns:delivery_messages": [[campaign.key]],
         "campaigns:draft": [[draft.pk, step] for step in steps],
         "campaigns:product": [[copy.product_id]],
         "campaigns:brand": [[campaign.brand.key]],

@@ -18,8 +18,8 @@ register.filter("localised", localised)
 MISSING = "–"
 # The colour of a state, so that one word looks the same on each page; what is not here is quiet.
 TONES = {
-    **dict.fromkeys(("running", "generating"), "live"),
-    **dict.fromkeys(("succeeded", "approved", "edited", "decided", "production", "finished"), "good"),
+    **dict.fromkeys(("running", "generating", "sending"), "live"),
+    **dict.fromkeys(("succeeded", "approved", "edited", "decided", "production", "finished", "done"), "good"),
     **dict.fromkeys(("paused", "pending", "in_review", "warn"), "warn"),
     **dict.fromkeys(("failed", "rejected", "block"), "bad"),
 }
