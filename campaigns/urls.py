@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from campaigns import people_urls
+from campaigns import delivery_urls, people_urls
 from campaigns.views import (
     breaker,
     campaigns,
     changes,
-    delivery,
     drafts,
     home,
     learning,
@@ -18,7 +17,6 @@ from campaigns.views import (
     product_imports,
     products,
     review,
-    shopper_links,
     snippet,
     studio,
 )
@@ -52,14 +50,6 @@ pages = [
     path("placements/", placements.placement_list, name="placements"),
     path("placements/new/", placements.placement_new, name="placement_new"),
     path("placements/<slug:key>/", placements.placement, name="placement"),
-    path("campaigns/<slug:key>/delivery/", delivery.delivery, name="delivery"),
-    path("campaigns/<slug:key>/delivery/start/", delivery.wave_start, name="wave_start"),
-    path("campaigns/<slug:key>/delivery/test/", delivery.wave_test, name="wave_test"),
-    path("campaigns/<slug:key>/delivery/messages/", delivery.delivery_messages, name="delivery_messages"),
-    path("campaigns/<slug:key>/delivery/<int:pk>/cancel/", delivery.wave_cancel, name="wave_cancel"),
-    path("campaigns/<slug:key>/delivery/ads.csv", delivery.ads_csv, name="ads_csv"),
-    path("u/<str:token>/", shopper_links.unsubscribe, name="unsubscribe"),
-    path("c/<str:token>/", shopper_links.click, name="click"),
     path("models/learning/", learning.learning, name="learning"),
     path("models/learning/dataset/", learning.learning_dataset, name="learning_dataset"),
     path("models/learning/scorer/", learning.learning_scorer, name="learning_scorer"),
@@ -76,6 +66,7 @@ pages = [
     path("products/<int:pk>/", products.product, name="product"),
     path("products/<int:pk>/image/", products.product_image, name="product_image"),
     *people_urls.pages,
+    *delivery_urls.pages,
 ]
 
 urlpatterns = [
