@@ -8,7 +8,7 @@ from celery import shared_task
 
 from campaigns import queries, services
 from campaigns.models import Campaign, ProductImport, Wave
-from campaigns.services import forgetting, importing, shopper_imports, waves
+from campaigns.services import digest, forgetting, importing, shopper_imports, waves
 from core.jobs import run_job
 from core.queries import job_by_id
 from models_ml.lifecycle import Kind
@@ -98,3 +98,9 @@ def send_waiting_messages() -> int:
 def forget_old_messages() -> int:
     """Forget addresses of messages older than the shop keeps them. For the beat; one query where nothing is to go."""
     return forgetting.forget_old_messages()
+
+
+@shared_task(name="campaigns.send_digests", ignore_result=True)
+def send_digests() -> int:
+    """Send the weekly digest on Monday morning. For the beat, which asks often; nothing is read on other days."""
+    return digest.send_digests()

@@ -25,10 +25,13 @@ def install() -> None:
 def looks(experiment: Experiment, arms: Sequence[Arm]) -> dict[str, shown.Look]:
     """By key, each arm that has a text for a channel we know; none where no campaign made them. One query."""
     link = CampaignExperiment.objects.filter(experiment=experiment).select_related("campaign__brand").first()
-    if link is None:
-        return {}
+    return {} if link is None else looks_of(arms, link.campaign.brand.name)
+
+
+def looks_of(arms: Sequence[Arm], sender: str) -> dict[str, shown.Look]:
+    """The same where the brand is at hand."""
     return {
-        arm.key: shown.Look(TEMPLATE, _frame(arm, link.campaign.brand.name))
+        arm.key: shown.Look(TEMPLATE, _frame(arm, sender))
         for arm in arms
         if arm.content.get("channel") in CHANNELS and any(arm.content.get(part) for part in PARTS)
     }

@@ -135,6 +135,7 @@ def _experiment(
         coverage=coverage,
         planned_units=planned_units,
         planned_end=end_of(campaign),
+        plan=campaign.plan,
     )
     CampaignExperiment.objects.create(
         campaign=campaign, audience=audience, experiment=made, position=position, rule=audience.rule

@@ -90,6 +90,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 30, "queue": "gpu"},
     },
     "forget-deliveries": {"task": "core.forget_deliveries", "schedule": 3600.0},
+    "send-digests": {"task": "campaigns.send_digests", "schedule": 900.0, "options": {"expires": 900}},
     "mail-notices": {"task": "core.mail_notices", "schedule": 30.0, "options": {"expires": 60}},
     "update-allocations": {"task": "experiments.update_allocations", "schedule": 60.0, "options": {"expires": 120}},
     "learn-priors": {"task": "experiments.learn_priors", "schedule": 3600.0},

@@ -20,7 +20,9 @@ class NoticeKind(models.TextChoices):
 
 
 # What the platform tells today; the other kinds are kept for what is still to come and offered nowhere.
-TOLD = (NoticeKind.REVIEW, NoticeKind.DECIDED, NoticeKind.VERDICT, NoticeKind.ALERT)
+TOLD = (NoticeKind.REVIEW, NoticeKind.DECIDED, NoticeKind.VERDICT, NoticeKind.ALERT, NoticeKind.DIGEST)
+# A digest of the week is a letter; on the home page stands what it tells of.
+BY_EMAIL_ONLY = frozenset({NoticeKind.DIGEST})
 
 
 class Notice(models.Model):

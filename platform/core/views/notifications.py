@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from core.members import signed_in
 from core.models import NoticeChoice, User
-from core.models.notices import TOLD
+from core.models.notices import BY_EMAIL_ONLY, TOLD
 from core.services import notices
 
 
@@ -25,7 +25,9 @@ def notifications(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         for kind in TOLD:
             chosen = request.POST.getlist(kind.value)
-            notices.choose(user, kind, on_page="page" in chosen, by_email="email" in chosen)
+            notices.choose(
+                user, kind, on_page="page" in chosen and kind not in BY_EMAIL_ONLY, by_email="email" in chosen
+            )
         messages.success(request, _("Your choice is stored."))
         return redirect("core:notifications")
     return render(request, "core/notifications.html", {"rows": rows(user)})
@@ -38,6 +40,7 @@ def rows(user: User) -> list[dict[str, Any]]:
         {
             "kind": kind.value,
             "label": kind.label,
+            "by_email_only": kind in BY_EMAIL_ONLY,
             "choice": chosen.get(kind.value, NoticeChoice(user=user, kind=kind)),
         }
         for kind in TOLD
