@@ -15,7 +15,7 @@ LAUNCH_OPTIONS = --host $(HOST) --port $(PORT) $(if $(filter 0 no,$(DEMO)),--no-
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev run test check test-fast test-slow test-services gates format format-check lint types \
-	layers templates migrations messages api-snapshot peers encoder bench lock clean
+	layers templates migrations screenshots messages api-snapshot peers encoder bench lock clean
 
 help: ## list these words
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ templates: install-dev ## djlint
 
 migrations: install-dev ## no model change without its migration
 	@exec $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+screenshots: install-dev ## take the pictures of the guides anew, from the demo shop (needs Chromium)
+	@exec $(BIN)/python scripts/screenshots.py $(ARGS)
 
 messages: install-dev ## collect and compile the translations (needs GNU gettext)
 	@exec $(BIN)/python scripts/messages.py
