@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from campaigns import diffs, queries, rejections
 from campaigns.frames import RANK, Run, runs
+from campaigns.framing import framed
 from campaigns.models import Copy, CopyScore, Finding, Review
 from campaigns.models.copies import CopyStatus
 from campaigns.wording.findings import dress
@@ -22,6 +24,19 @@ from core.languages import page_language
 from core.models import User
 from models_ml.channels import CHANNELS, PARTS, SMS_TEXT, SmsSize, measure, message_text
 from models_ml.channels import sms_size as measured_sms
+
+# Names of parts that are nowhere else among the sentences to be translated; the channels' own file is pure.
+PART_NAMES = (gettext_noop("Opening"), gettext_noop("Closing"))
+PROVENANCE = {
+    "model_id": gettext_lazy("Model"),
+    "model_version": gettext_lazy("Model version"),
+    "model_hash": gettext_lazy("Model hash"),
+    "prompt_hash": gettext_lazy("Prompt hash"),
+    "seed": gettext_lazy("Seed of this text"),
+    "run_seed": gettext_lazy("Seed of the request"),
+    "draw": gettext_lazy("Draw"),
+    "like": gettext_lazy("Written to be like copy"),
+}
 
 
 class Part(NamedTuple):
@@ -41,39 +56,48 @@ class Part(NamedTuple):
 
 
 def context(copy: Copy, member: User) -> dict[str, Any]:
-    """Everything the template needs."""
+    """Everything the page of one copy needs."""
     brief = queries.brief_of(copy.campaign, copy.audience)
-    findings = list(copy.findings.all())
-    dress(findings, page_language())
-    own = queries.is_own(copy, member)
-    may_review = member.has_perm("campaigns.review_copy")
-    waiting = copy.status == CopyStatus.PENDING
+    known = beside(copy, member)
     label = queries.label_of(copy.campaign) if queries.is_ai_written(copy) else None
-    first = copy.first_approved_by if waiting else None
-    blocked = any(one.severity == Finding.Severity.BLOCK for one in findings)
     return {
-        "copy": copy,
-        "parts": parts(copy, findings),
+        **known,
+        "parts": parts(copy, known["findings"]),
         "message_size": message_size(copy),
         "facts": queries.facts_of(copy.campaign, brief),
-        "findings": sorted(findings, key=lambda one: RANK[one.severity]),
-        "blocked": blocked,
-        "own": own,
-        "waiting": waiting,
-        "may_approve": may_review and waiting and not own and not blocked and first != member,
-        "may_reject": may_review and waiting,
         "may_edit": may_edit(copy, member),
         "changes": changes(copy),
         "history": history(copy),
         "provenance": provenance(copy),
         "others_waiting": queries.waiting_for(member).filter(campaign=copy.campaign).exclude(pk=copy.pk).count(),
-        "seen": seen(copy),
         "label": label,
         "sms": sms_size(copy, queries.shown_parts(copy, label)),
+        "reasons": rejections.Kind.choices,
+    }
+
+
+def beside(copy: Copy, member: User) -> dict[str, Any]:
+    """What stands beside the list: the copy in its frame, what was found, and whether the member may approve it."""
+    findings = sorted(copy.findings.all(), key=lambda one: RANK[one.severity])
+    dress(findings, page_language())
+    own, waiting = queries.is_own(copy, member), copy.status == CopyStatus.PENDING
+    may_review = member.has_perm("campaigns.review_copy")
+    first = copy.first_approved_by if waiting else None
+    blocked = any(one.severity == Finding.Severity.BLOCK for one in findings)
+    return {
+        "copy": copy,
+        "audience_name": copy.audience.name(page_language()),
+        "frame": framed(copy, findings),
+        "findings": findings,
+        "blocked": blocked,
+        "own": own,
+        "waiting": waiting,
+        "may_approve": may_review and waiting and not own and not blocked and first != member,
+        "may_reject": may_review and waiting,
+        "seen": seen(copy),
         "score": CopyScore.objects.filter(copy=copy).select_related("scorer").first(),
         "two_approvers": waiting and queries.needs_second_approver(copy),
         "first_approved_by": first,
-        "reasons": rejections.Kind.choices,
     }
 
 
@@ -101,7 +125,7 @@ def parts(copy: Copy, findings: list[Finding]) -> list[Part]:
     return [
         Part(
             name=name,
-            label=channel.labels[name],
+            label=_(channel.labels[name]),
             runs=runs(copy.shown(name), [one for one in findings if one.part == name]),
             written=written[name],
             size=measure(channel.key, name, copy.shown(name)),
@@ -125,8 +149,10 @@ def changes(copy: Copy) -> list[tuple[str, list[diffs.Piece]]]:
         return []
     before = {"theme": copy.parent.theme, **queries.written_parts(copy.parent)}
     after = {"theme": copy.theme, **queries.written_parts(copy)}
-    labels = {"theme": "Theme", **CHANNELS[copy.campaign.channel].labels}
-    return [(labels[name], diffs.pieces(before[name], after[name])) for name in before if before[name] != after[name]]
+    labels = {"theme": gettext_noop("Theme"), **CHANNELS[copy.campaign.channel].labels}
+    return [
+        (_(labels[name]), diffs.pieces(before[name], after[name])) for name in before if before[name] != after[name]
+    ]
 
 
 def history(copy: Copy) -> list[tuple[Review, rejections.Reason]]:
@@ -141,13 +167,8 @@ def sms_size(copy: Copy, texts: Mapping[str, str]) -> SmsSize | None:
 
 def provenance(copy: Copy) -> list[tuple[str, Any]]:
     """Where the text comes from, the long values left out."""
-    known = {
-        "model_id": "Model",
-        "model_version": "Model version",
-        "model_hash": "Model hash",
-        "prompt_hash": "Prompt hash",
-        "seed": "Seed of this text",
-        "run_seed": "Seed of the request",
-        "draw": "Draw",
-    }
-    return [(label, copy.provenance[key]) for key, label in known.items() if copy.provenance.get(key) not in (None, "")]
+    return [
+        (str(label), copy.provenance[key])
+        for key, label in PROVENANCE.items()
+        if copy.provenance.get(key) not in (None, "")
+    ]

@@ -13,10 +13,14 @@ from campaigns.models.campaign import CHANNEL_CHOICES
 from campaigns.models.copies import CopyStatus
 from campaigns.models.shop import Language
 from core import access
+from core.languages import page_language
 from core.models import User
 
 ALL = [("", _("all"))]
 FINDINGS = [("clean", _("nothing found")), ("warn", _("to look at")), ("block", _("blocked"))]
+# A candidate of the studio is no matter of a reviewer before it is handed in.
+IN_STUDIO = frozenset({CopyStatus.DRAFT, CopyStatus.DISCARDED})
+HANDED_IN = [(state.value, state.label) for state in CopyStatus if state not in IN_STUDIO]
 FIELDS = {
     "campaign": "campaign__key",
     "brand": "campaign__brand__key",
@@ -42,7 +46,7 @@ class QueueForm(forms.Form):
     state = forms.ChoiceField(
         label=_("State"),
         required=False,
-        choices=[("", _("waiting for review")), ("all", _("all")), *CopyStatus.choices],
+        choices=[("", _("waiting for review")), ("all", _("all")), *HANDED_IN],
     )
     findings = forms.ChoiceField(label=_("Checks"), required=False, choices=[*ALL, *FINDINGS])
 
@@ -50,7 +54,7 @@ class QueueForm(forms.Form):
         super().__init__(data)
         campaigns = access.visible(member, Campaign.objects.order_by("name")).values_list("key", "name")
         brands = access.visible(member, Brand.objects.order_by("name")).values_list("key", "name")
-        audiences = Audience.objects.order_by("name_en").values_list("key", "name_en")
+        audiences = [(one.key, one.name(page_language())) for one in Audience.objects.order_by("name_en")]
         for name, rows in (("campaign", campaigns), ("brand", brands), ("audience", audiences)):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
@@ -68,5 +72,5 @@ class QueueForm(forms.Form):
             if asked.get(name):
                 found = found.filter(**{path: asked[name]})
         state = asked.get("state") or CopyStatus.PENDING
-        found = found if state == "all" else found.filter(status=state)
+        found = found.exclude(status__in=IN_STUDIO) if state == "all" else found.filter(status=state)
         return found.filter(CHECKS[asked["findings"]]) if asked.get("findings") else found

@@ -12,7 +12,7 @@ from campaigns.models.shop import Audience, Brand, Language, Product, WebAddress
 from experiments.models import Experiment
 from models_ml.channels import CHANNELS
 
-CHANNEL_CHOICES = [(channel.key, channel.name) for channel in CHANNELS.values()]
+CHANNEL_CHOICES = [(channel.key, _(channel.name)) for channel in CHANNELS.values()]
 
 
 class CampaignStatus(models.TextChoices):

@@ -21,7 +21,9 @@ from campaigns.services.guards import require, require_open
 from campaigns.services.review_telling import tell_submitted
 from campaigns.services.reviews import refill_copy
 from campaigns.services.settling import settle_campaign
+from campaigns.wording.findings import localised
 from core import audit, errors
+from core.languages import page_language
 from core.models import User
 
 WORK = "campaigns.submit_copy"
@@ -110,7 +112,7 @@ def _require_sound(copies: list[Copy]) -> None:
     """What a check blocks could never be approved, so a reviewer is not asked."""
     blocking = Finding.objects.filter(copy__in=copies, severity=Finding.Severity.BLOCK).select_related("copy").first()
     if blocking is not None:
-        words = {"copy": blocking.copy, "finding": blocking.message}
+        words = {"copy": blocking.copy, "finding": localised(blocking, page_language()).message}
         sentence = _("A check blocks “%(copy)s”: %(finding)s Edit it or leave it out.") % words
         raise errors.Conflict(sentence, code="copy_blocked", copy=blocking.copy_id, rules=[blocking.rule])
 

@@ -33,7 +33,7 @@ ACTIONS = {
     "campaign.generation_asked": _("asked for copy"),
     "campaign.planned": _("kept a plan"),
     "campaign.control_set": _("said what the shop shows today"),
-    "campaign.draft": _("put it back to draft: there is no copy"),
+    "campaign.draft": _("put it back to draft: no copy is handed in"),
     "campaign.review": _("opened the review"),
     "campaign.ready": _("found it ready: each audience has approved copy"),
     "campaign.scheduled": _("scheduled the launch"),

@@ -13,8 +13,9 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -24,9 +25,12 @@ from campaigns.forms.review import QueueForm
 from campaigns.models import Copy
 from campaigns.models.copies import CopyStatus
 from core import errors
+from core.languages import page_language
 from core.members import signed_in
 
 PAGE_SIZE = 25
+# The filters of a list, carried through a decision.
+ASKED_LENGTH = 500
 COPY_FIELDS = ("theme", "headline", "body", "call_to_action")
 WITH = ("campaign__brand", "audience", "product", "parent", "author", "requested_by", "first_approved_by")
 
@@ -41,10 +45,12 @@ def queue(request: HttpRequest) -> HttpResponse:
     found = form.narrow(queries.visible_copies(member)).select_related(*WITH)
     page = Paginator(found.order_by("campaign_id", "audience_id", "id"), PAGE_SIZE).get_page(request.GET.get("page"))
     may_review = member.has_perm("campaigns.review_copy")
-    rows = [(copy, review_page.seen(copy), may_review and _at_once(copy, request)) for copy in page.object_list]
+    first = next(iter(page.object_list), None)
+    rows = [_row(copy, request, may_review=may_review) for copy in page.object_list]
     asked = request.GET.copy()
     asked.pop("page", None)
     context = {"form": form, "page": page, "rows": rows, "asked": asked.urlencode()}
+    context |= review_page.beside(first, member) if first is not None else {}
     return render(request, "campaigns/review_queue.html", context)
 
 
@@ -52,8 +58,16 @@ def queue(request: HttpRequest) -> HttpResponse:
 @login_required
 @permission_required("campaigns.view_copy", raise_exception=True)
 def review_copy(request: HttpRequest, pk: int) -> HttpResponse:
-    """One copy: the text with its findings, facts, changes, history, and the doors."""
-    return _page(request, _copy(request, pk))
+    """One copy: the text with its findings, facts, changes, history, and the doors.
+
+    HTMX gets the part that stands beside the list. `do` opens the form to reject or to edit.
+    """
+    copy = _copy(request, pk)
+    if request.headers.get("HX-Request"):
+        asked = QueryDict(request.GET.get("asked", "")[:ASKED_LENGTH]).urlencode()
+        context = {**review_page.beside(copy, signed_in(request)), "asked": asked}
+        return render(request, "campaigns/_review_beside.html", context)
+    return _page(request, copy)
 
 
 @require_POST
@@ -121,6 +135,16 @@ def approve_many(request: HttpRequest) -> HttpResponse:
     return redirect("campaigns:review")
 
 
+def _row(copy: Copy, request: HttpRequest, *, may_review: bool) -> dict[str, Any]:
+    """One line of the list."""
+    return {
+        "copy": copy,
+        "audience": copy.audience.name(page_language()),
+        "seen": review_page.seen(copy),
+        "at_once": may_review and _at_once(copy, request),
+    }
+
+
 def _at_once(copy: Any, request: HttpRequest) -> bool:
     """Whether a copy may be approved with others: nothing found, and nothing that makes the member the wrong person."""
     member = signed_in(request)
@@ -141,6 +165,9 @@ def _decide(request: HttpRequest, pk: int, decide: Callable[[Copy], str]) -> Htt
         messages.error(request, problem.said())
         return _page(request, copy, status=problem.status)
     messages.success(request, said % {"copy": copy})
+    if request.POST.get("back") == "queue":
+        asked = QueryDict(request.POST.get("asked", "")[:ASKED_LENGTH]).urlencode()
+        return redirect(f"{reverse('campaigns:review')}?{asked}")
     others = queries.waiting_for(signed_in(request)).filter(campaign=copy.campaign).order_by("id")
     following = others.filter(pk__gt=copy.pk).first() or others.first()
     return redirect("campaigns:review_copy", pk=following.pk) if following else redirect("campaigns:review")
@@ -159,6 +186,7 @@ def _page(request: HttpRequest, copy: Copy, status: int = 200) -> HttpResponse:
         **review_page.context(copy, signed_in(request)),
         "typed": typed,
         "typed_reason": request.POST.get("reason", ""),
-        "editing": any(name in request.POST for name in COPY_FIELDS),
+        "editing": any(name in request.POST for name in COPY_FIELDS) or request.GET.get("do") == "edit",
+        "rejecting": request.GET.get("do") == "reject",
     }
     return render(request, "campaigns/review_copy.html", context, status=status)

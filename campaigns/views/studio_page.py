@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from campaigns import lifecycle, queries, rejections
-from campaigns.frames import RANK, Frame, frame_of
+from campaigns.frames import RANK, Frame
+from campaigns.framing import framed, framed_text
 from campaigns.models import Audience, Campaign, Copy, Finding, Review
 from campaigns.models.copies import CopyStatus
 from campaigns.services.copies import LONGEST
@@ -19,7 +19,6 @@ from core import errors
 from core import queries as core_queries
 from core.languages import page_language
 from core.models import Job, User
-from models_ml.labelling import AiLabel
 
 PER_AUDIENCE = 4
 WINNERS_SHOWN = 3
@@ -119,16 +118,7 @@ def sketch(campaign: Campaign, shown: Mapping[str, str], findings: Iterable[Find
     """A text as its channel shows it."""
     found = sorted(findings, key=lambda one: RANK[one.severity])
     dress(found, page_language())
-    label: AiLabel | None = queries.label_of(campaign) if ai_written else None
-    frame = frame_of(
-        channel=campaign.channel,
-        parts=shown,
-        marks=found,
-        label=label if label is not None and label.text else None,
-        sender=campaign.brand.name,
-        address=urlsplit(campaign.landing_url).hostname or "",
-        language=campaign.language,
-    )
+    frame = framed_text(campaign, shown, found, ai_written=ai_written)
     return Sketch(frame, found)
 
 
@@ -162,7 +152,7 @@ def winners_beside(campaign: Campaign, member: User) -> list[dict[str, Any]]:
     return [
         {
             "win": one,
-            "sketch": sketch(one.copy.campaign, one.copy.filled, (), ai_written=queries.is_ai_written(one.copy)),
+            "frame": framed(one.copy, ()),
         }
         for one in found
     ]
