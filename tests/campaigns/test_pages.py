@@ -239,7 +239,7 @@ def test_a_finding_is_said_beside_its_copy(client: Client) -> None:
     services.submit_copy(campaign=campaign, audience=campaign.audiences.all()[0], parts=parts, author=alice)
     shown = page(client, alice, "campaigns:detail", campaign.key)
     assert "must be changed" in shown
-    assert re.search(r'<mark class="bad">cheap</mark>', shown)
+    assert re.search(r'<mark class="bad"><bdi>cheap</bdi></mark>', shown)
 
 
 def test_an_approver_gets_the_way_to_the_review(client: Client) -> None:
