@@ -164,28 +164,25 @@ def next_due(wave: Wave) -> datetime | None:
 
 
 def message_list(campaign: Campaign, *, state: str = "", arm: str = "", wave: int | None = None) -> QuerySet[Message]:
-    """The campaign's messages, the newest first."""
+    """The campaign's messages, the newest first; `arm` is `experiment/arm`."""
     found = Message.objects.filter(campaign=campaign).select_related("shopper").order_by("-id")
     if state:
         found = found.filter(state=state)
     if arm:
-        found = found.filter(arm_key=arm)
+        experiment, _slash, key = arm.rpartition("/")
+        found = found.filter(experiment_key=experiment, arm_key=key)
     return found.filter(wave_id=wave) if wave else found
 
 
-def arms_written_to(campaign: Campaign) -> list[str]:
-    """The keys of arms that stand in the campaign's messages."""
-    named = Message.objects.filter(campaign=campaign).exclude(arm_key="").order_by("arm_key")
-    return list(named.values_list("arm_key", flat=True).distinct())
-
-
-def by_arm(campaign: Campaign) -> list[tuple[str, dict[str, int]]]:
-    """Messages by arm and state, of shoppers who are in the test: capped ones should come in every arm alike."""
-    rows = Message.objects.filter(campaign=campaign).exclude(experiment_key="").order_by("arm_key")
-    found: dict[str, dict[str, int]] = {}
-    for arm, state, number in rows.values_list("arm_key", "state").annotate(n=Count("pk")):
-        found.setdefault(arm, {})[state] = number
-    return list(found.items())
+def by_arm(campaign: Campaign) -> dict[tuple[str, str], dict[str, int]]:
+    """Messages by state for each (experiment, arm), of shoppers in the test; capped ones come in every arm alike."""
+    rows = Message.objects.filter(campaign=campaign).exclude(experiment_key="").order_by()
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for experiment, arm, state, number in rows.values_list("experiment_key", "arm_key", "state").annotate(
+        n=Count("pk")
+    ):
+        found.setdefault((experiment, arm), {})[state] = number
+    return found
 
 
 def approved_texts(campaign: Campaign) -> list[Copy]:

@@ -7,7 +7,7 @@ no address stands on these pages.
 from __future__ import annotations
 
 import csv
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
@@ -100,27 +100,42 @@ def shown_counts(counts: dict[str, int]) -> list[tuple[str, int, str]]:
 
 def arm_rows(campaign: Campaign) -> list[dict[str, Any]]:
     """How many of each arm were sent, capped and so on, with the share that was capped."""
-    names = arm_names(campaign)
+    found = reads.by_arm(campaign)
+    named = arm_names(campaign) if found else {}
+    rows = [(names, found[key]) for key, names in named.items() if key in found]
     return [
         {
-            "name": names.get(key, key),
+            "names": names,
             "total": sum(counts.values()),
             "sent": counts.get(Message.State.SENT, 0),
             "capped": counts.get(Message.State.CAPPED, 0),
             "share": counts.get(Message.State.CAPPED, 0) / sum(counts.values()),
             "failed": counts.get(Message.State.FAILED, 0),
         }
-        for key, counts in reads.by_arm(campaign)
+        for names, counts in rows
     ]
 
 
-def arm_names(campaign: Campaign) -> dict[str, str]:
-    """The arms of the campaign's experiments by key; one key is one text in all of them."""
-    found = Arm.objects.filter(experiment__campaign_link__campaign=campaign)
-    return {key: _("Shown today") if is_control else name for key, name, is_control in found.values_list(*ARM_FIELDS)}
+class ArmNames(NamedTuple):
+    """An arm as a person knows it: its text, and for whom."""
+
+    text: str
+    audience: str
+    is_control: bool
 
 
-ARM_FIELDS = ("key", "name", "is_control")
+def arm_names(campaign: Campaign) -> dict[tuple[str, str], ArmNames]:
+    """The arms of the campaign by (experiment, arm), in the order in which shoppers are tried."""
+    language = page_language()
+    audiences = {link.experiment_id: link.audience.name(language) for link in queries.links_of(campaign)}
+    found = Arm.objects.filter(experiment__in=list(audiences)).select_related("experiment")
+    ordered = sorted(found, key=lambda arm: (list(audiences).index(arm.experiment_id), arm.position))
+    return {
+        (arm.experiment.key, arm.key): ArmNames(
+            _("Shown today") if arm.is_control else arm.name, audiences[arm.experiment_id], arm.is_control
+        )
+        for arm in ordered
+    }
 
 
 @require_POST
@@ -184,11 +199,11 @@ def delivery_messages(request: HttpRequest, key: str) -> HttpResponse:
     """The messages by state and arm, without addresses."""
     campaign = find(request, key)
     names = arm_names(campaign)
-    arms = [(arm, names.get(arm, arm)) for arm in reads.arms_written_to(campaign)]
+    arms = [(f"{test}/{arm}", f"{one.text} · {one.audience}") for (test, arm), one in names.items()]
     form = MessagesForm(request.GET, arms=arms)
     page = Paginator(reads.message_list(campaign, **form.filters()), PAGE_SIZE).get_page(request.GET.get("page"))
     for message in page:
-        message.arm_name = names.get(message.arm_key, message.arm_key)  # type: ignore[attr-defined]
+        message.arm = names.get((message.experiment_key, message.arm_key))  # type: ignore[attr-defined]
         message.why = explain(message.error)  # type: ignore[attr-defined]
         message.tone = TONES.get(message.state, "quiet")  # type: ignore[attr-defined]
     context = {"campaign": campaign, "form": form, "page": page, "query": form.as_query()}

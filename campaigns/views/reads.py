@@ -40,6 +40,9 @@ ACTIONS = {
     "campaign.unscheduled": _("took the scheduled launch back"),
     "campaign.launch_failed": _("could not launch it at its hour"),
     "campaign.running": _("launched it"),
+    "campaign.test_message": _("sent a test message"),
+    "campaign.tripped": _("pulled the circuit breaker"),
+    "campaign.reset": _("reset the circuit breaker"),
     "campaign.finished": _("ended it"),
     "campaign.archived": _("archived it"),
 }
