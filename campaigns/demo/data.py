@@ -34,6 +34,8 @@ class BrandData:
     default_language: str
     jurisdictions: tuple[str, ...]
     currency: str
+    sender_email: str
+    postal_address: str
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,8 @@ def _brand(entry: Entry) -> BrandData:
         default_language=entry.choice("default_language", LANGUAGES),
         jurisdictions=entry.texts("jurisdictions"),
         currency=entry.text("currency", longest=3),
+        sender_email=entry.text("sender_email", longest=254),
+        postal_address=entry.text("postal_address", longest=300),
     )
     entry.done()
     return brand

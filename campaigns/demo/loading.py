@@ -30,6 +30,9 @@ def load_brand(data: BrandData) -> bool:
             "banned_words": list(data.banned_words),
             "default_language": data.default_language,
             "jurisdictions": list(data.jurisdictions),
+            "sender_name": data.name,
+            "sender_email": data.sender_email,
+            "postal_address": data.postal_address,
         },
     )
     return made

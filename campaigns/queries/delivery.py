@@ -14,8 +14,7 @@ from operator import or_
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -106,12 +105,12 @@ def rules_of(campaign: Campaign) -> list[Any]:
 def reach(campaign: Campaign, now: datetime | None = None) -> Reach:
     """Whom a wave would write to now. Raises InvalidInput for a channel nobody can be written to by."""
     rows = reachable(everybody(rules_of(campaign)), campaign.channel).annotate(
-        written=Exists(_of_shopper(campaign).exclude(state__in=LEFT_OUT)), lately=_lately(campaign, now)
+        written=Exists(_of_shopper(campaign).exclude(state__in=LEFT_OUT))
     )
     may = Q(written=False, left_out="")
     most = campaign.brand.cap_messages
     # Not a condition that nobody meets: Django would take the whole count for empty.
-    full = {} if most is None else {"capped": Count("pk", filter=may & Q(lately__gte=most))}
+    full = {} if most is None else {"capped": Count("pk", filter=may & Q(pk__in=_had_enough(campaign, most, now)))}
     reasons = {f"not_{state}": Count("pk", filter=Q(written=False, left_out=state)) for state in LEFT_OUT}
     found = rows.aggregate(
         audience=Count("pk"),
@@ -133,12 +132,11 @@ def _of_shopper(campaign: Campaign) -> QuerySet[Message]:
     return Message.objects.filter(campaign=campaign, shopper=OuterRef("pk"))
 
 
-def _lately(campaign: Campaign, now: datetime | None) -> Coalesce:
-    """How many messages of the brand a shopper got within the days of the cap."""
+def _had_enough(campaign: Campaign, most: int, now: datetime | None) -> QuerySet[Message, int]:
+    """The shoppers to whom the brand wrote as often as may be within the days of its cap; read once for a count."""
     since = window_start(now or timezone.now(), campaign.brand.cap_days)
-    sent = Message.objects.filter(shopper=OuterRef("pk"), campaign__brand=campaign.brand_id, sent_at__gt=since)
-    counted = sent.order_by().values("shopper").annotate(n=Count("pk")).values("n")
-    return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
+    sent = Message.objects.filter(campaign__brand=campaign.brand_id, sent_at__gt=since).order_by().values("shopper")
+    return sent.annotate(n=Count("pk")).filter(n__gte=most).values_list("shopper", flat=True)
 
 
 def waves_of(campaign: Campaign, limit: int = 20) -> list[Wave]:

@@ -37,6 +37,8 @@ State = Message.State
 PART = 50
 # Longer than one message can take; a worker that died gives what it reserved back after this.
 LEASE = timedelta(minutes=5)
+# When to look again at a shopper whose row somebody else holds.
+BUSY = timedelta(seconds=5)
 WRITTEN = ["state", "not_before", "experiment_key", "arm_key", "address", "error"]
 
 
@@ -72,12 +74,16 @@ def reserve(wave: Wave, campaign: Campaign, *, most: int) -> Part:
     now = timezone.now()
     rows = list(due(wave, now).select_for_update(skip_locked=True, of=("self",))[:most])
     found = reachable(Shopper.objects.filter(pk__in=[row.shopper_id for row in rows]), wave.channel)
-    shoppers = {one.pk: one for one in found.select_for_update(of=("self",)).order_by("pk")} if rows else {}
+    # Never waiting for a shopper who is being changed or erased: whoever does so may wait for our messages.
+    free = found.select_for_update(of=("self",), skip_locked=True).order_by("pk")
+    shoppers = {one.pk: one for one in free} if rows else {}
     part, open_now = Part(seen=len(rows)), list[Message]()
     for row in rows:
-        shopper = shoppers[row.shopper_id]
-        goes_at = _goes_at(campaign, shopper, now)
-        if shopper.left_out:
+        shopper = shoppers.get(row.shopper_id)
+        goes_at = _goes_at(campaign, shopper, now) if shopper else now + BUSY
+        if shopper is None:
+            row.not_before = goes_at
+        elif shopper.left_out:
             row.state, row.not_before, row.error = shopper.left_out, None, ""
         elif goes_at > now:
             row.not_before = goes_at
@@ -173,14 +179,17 @@ def expose(part: Part) -> None:
 
 def claim(message: Message) -> bool:
     """Take the one attempt to hand a reserved message over. False where it is no longer ours, or nothing may go out."""
+    # The message's own columns stand in the update itself and not in a sub-select, so that the database looks at them
+    # again after it has waited for another worker's change of the row.
+    open_now = Wave.objects.filter(
+        state=Wave.State.SENDING, campaign__status=CampaignStatus.RUNNING, campaign__tripped_at=None
+    )
     held = Message.objects.filter(
         pk=message.pk,
         state=State.WAITING,
         attempts=message.attempts,
         not_before=message.not_before,
-        wave__state=Wave.State.SENDING,
-        campaign__status=CampaignStatus.RUNNING,
-        campaign__tripped_at=None,
+        wave__in=open_now.order_by().values("pk"),
     )
     if not held.update(attempts=F("attempts") + 1, error="", not_before=timezone.now() + LEASE):
         return False

@@ -212,7 +212,8 @@ def _end(wave: Wave, state: Wave.State) -> bool:
     """
     open_now = Wave.objects.filter(pk=wave.pk, state__in=delivery.OPEN_WAVE)
     ended = bool(open_now.update(state=state, finished_at=timezone.now()))
-    left = Message.objects.filter(wave=wave.pk, wave__state=state, state=Message.State.WAITING)
+    over = Wave.objects.filter(pk=wave.pk, state=state).order_by().values("pk")
+    left = Message.objects.filter(wave__in=over, state=Message.State.WAITING)
     left.filter(attempts=0).delete()
     left.exclude(error="").update(state=Message.State.FAILED, not_before=None)
     if ended:
@@ -223,7 +224,8 @@ def _end(wave: Wave, state: Wave.State) -> bool:
 def settle_stranded() -> int:
     """Close e-mails whose worker died in the middle: nobody knows whether they went, so none is tried again."""
     now = timezone.now()
-    stranded = Message.objects.filter(delivery.IN_HANDS, wave__channel=Channel.EMAIL, not_before__lt=now)
+    by_mail = Wave.objects.filter(channel=Channel.EMAIL).order_by().values("pk")
+    stranded = Message.objects.filter(delivery.IN_HANDS, wave__in=by_mail, not_before__lt=now)
     return stranded.update(state=Message.State.FAILED, error=words.INTERRUPTED, not_before=None)
 
 

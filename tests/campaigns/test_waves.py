@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import time, timedelta
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
+from django.db import connection
 from django.utils import timezone
 
 from campaigns import queries, services
@@ -418,3 +421,56 @@ def test_the_reach_before_is_what_the_wave_comes_to() -> None:
     assert posting.sent(campaign).counts == {"sent": 4, **before.left_out}
     after = queries.delivery.reach(campaign)
     assert (after.reached, after.written_to) == (0, 4)
+
+
+def test_a_reach_before_knows_who_has_had_enough() -> None:
+    first = posting.campaign()
+    Brand.objects.update(cap_messages=1)
+    posting.shoppers(3)
+    posting.sent(first)
+    posting.shoppers(2, first=3)
+    found = queries.delivery.reach(copy_of(first))
+    assert (found.audience, found.reached, found.capped, found.written_to) == (5, 2, 3, 0)
+
+
+def test_a_claimed_message_survives_the_end_of_its_wave() -> None:
+    alice = people.alice()
+    campaign = posting.campaign(alice)
+    posting.shoppers(2)
+    wave = posting.wave(campaign)
+    Wave.objects.update(state="sending")
+    waves.enrol(wave, lambda _made: None)
+    part = sending.reserve(wave, campaign, most=9)
+    claimed = part.ready[0].message
+    assert sending.claim(claimed)
+    services.cancel_wave(Wave.objects.select_related("job").get(), actor=alice)
+    assert list(Message.objects.values_list("pk", flat=True)) == [claimed.pk]
+    assert not sending.claim(part.ready[1].message)
+    assert sending.note(claimed, "sent")
+
+
+def test_a_shopper_who_is_being_changed_is_looked_at_again_a_little_later() -> None:
+    campaign = posting.campaign()
+    posting.shoppers(2)
+    wave = posting.wave(campaign)
+    Wave.objects.update(state="sending")
+    waves.enrol(wave, lambda _made: None)
+    with another_connection() as cursor:
+        cursor.execute("begin; select 1 from campaigns_shopper where unit = 'u-0' for update")
+        part = sending.reserve(wave, campaign, most=9)
+        cursor.execute("rollback")
+    assert [one.message.shopper.unit for one in part.ready] == ["u-1"]
+    busy = Message.objects.get(shopper__unit="u-0")
+    assert (busy.state, busy.arm_key, busy.attempts) == ("waiting", "", 0)
+    assert busy.not_before is not None
+
+
+@contextmanager
+def another_connection() -> Iterator[Any]:
+    """What another worker has: a connection of its own."""
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            yield cursor
+    finally:
+        other.close()
