@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from campaigns import message_words as words
@@ -91,6 +91,13 @@ def require_sendable(campaign: Campaign) -> None:
 # --- the job --------------------------------------------------------------------------------------------------------
 def run_wave(job: JobContext) -> dict[str, Any]:
     """What the job does: rows for everybody, then what is due. Raises Conflict where nothing may go out any more."""
+    asker = job.job.created_by
+    # What stops it stands on the page, so it is said in the language of who asked.
+    with translation.override(asker.language or None if asker else None):
+        return _run(job)
+
+
+def _run(job: JobContext) -> dict[str, Any]:
     wave = _begin(job.arguments["wave"])
     enrol(wave, lambda made: job.progress(0, "listing", str(made)))
     total = max(1, delivery.unfinished(wave).count())

@@ -229,9 +229,9 @@ def ads_csv(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def search_ads(campaign: Campaign) -> list[ads.SearchAd]:
-    """One ad for each audience with approved copy."""
-    label, language = queries.label_of(campaign), page_language()
+    """One ad for each audience with approved copy; its ad group is named alike whoever downloads it."""
+    label = queries.label_of(campaign)
     groups: dict[str, list[dict[str, str]]] = {}
     for copy in reads.approved_texts(campaign):
-        groups.setdefault(copy.audience.name(language), []).append(queries.shown_parts(copy, label))
+        groups.setdefault(copy.audience.name(campaign.language), []).append(queries.shown_parts(copy, label))
     return [ads.search_ad(name, parts) for name, parts in groups.items()]
