@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from campaigns import delivery_urls, people_urls
 from campaigns.views import (
+    brands,
     breaker,
     campaigns,
     changes,
@@ -18,6 +19,7 @@ from campaigns.views import (
     products,
     results,
     review,
+    rules,
     snippet,
     studio,
 )
@@ -61,6 +63,12 @@ pages = [
     path("review/<int:pk>/approve/", review.approve, name="review_approve"),
     path("review/<int:pk>/reject/", review.reject, name="review_reject"),
     path("review/<int:pk>/edit/", review.edit, name="review_edit"),
+    path("brands/", brands.brand_list, name="brands"),
+    path("brands/new/", brands.brand_new, name="brand_new"),
+    path("brands/<slug:key>/", brands.brand, name="brand"),
+    path("brands/<slug:key>/edit/", brands.brand_edit, name="brand_edit"),
+    path("brands/<slug:key>/check/", brands.brand_check, name="brand_check"),
+    path("rules/", rules.rule_list, name="rules"),
     path("products/", products.product_list, name="products"),
     path("products/import/", product_imports.product_import, name="product_import"),
     path("products/import/<int:pk>/", product_imports.product_import_one, name="product_import_one"),

@@ -29,6 +29,7 @@ SECTIONS = (
     Section(_("Home"), "home", "/"),
     Section(_("Campaigns"), "campaigns:list", ("/campaigns/", "/placements/")),
     Section(_("Review"), "campaigns:review", "/review/", "campaigns.view_copy"),
+    Section(_("Brands"), "campaigns:brands", ("/brands/", "/rules/"), "campaigns.view_brand"),
     Section(_("Products"), "campaigns:products", "/products/"),
     Section(_("Audiences"), "campaigns:audiences", "/audiences/"),
     Section(_("Experiments"), "experiments:list", "/experiments/"),
