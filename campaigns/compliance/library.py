@@ -89,7 +89,7 @@ def _rule(entry: Mapping[str, Any], pack: str) -> Rule:
             topic=entry.get("topic", entry["id"]),
             severity=_severity(entry["severity"]),
             statute=_text(entry["statute"]) if "statute" in entry else NOTHING,
-            article=entry.get("article", ""),
+            article=_text(entry.get("article", "")),
             source_url=entry.get("source_url", ""),
             days=_days(entry),
             terms=_any_of(entry["terms"]) if "terms" in entry else None,
@@ -120,7 +120,7 @@ _SETS = ("channels", "languages", "parts", "unless_offer", "gives_way_to")
 def _exemption(entry: Mapping[str, Any]) -> Exemption:
     return Exemption(
         title=_text(entry["title"]),
-        article=entry.get("article", ""),
+        article=_text(entry.get("article", "")),
         days=_days(entry),
         terms=_any_of(entry["terms"]),
         verified=entry.get("verified", False),
@@ -141,8 +141,9 @@ def _days(entry: Mapping[str, Any]) -> Days:
     return Days(entry.get("effective_from"), entry.get("effective_to"))
 
 
-def _text(entry: Mapping[str, str]) -> Text:
-    return Text(entry["en"], entry["zh"])
+def _text(entry: Mapping[str, str] | str) -> Text:
+    """A table of both languages; a plain text, such as `16 CFR 465`, is the same in both."""
+    return Text(entry, entry) if isinstance(entry, str) else Text(entry["en"], entry["zh"])
 
 
 def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:

@@ -59,7 +59,7 @@ class Exemption:
     """What is let go, by which article and on which days. `terms` must cover the whole match."""
 
     title: Text
-    article: str
+    article: Text
     days: Days
     terms: re.Pattern[str]
     verified: bool
@@ -87,7 +87,7 @@ class Rule:
     topic: str
     severity: str
     statute: Text
-    article: str
+    article: Text
     source_url: str
     days: Days
     channels: frozenset[str]
@@ -119,7 +119,9 @@ class Rule:
 
     def cited(self, language: str) -> str:
         """Statute and article in one line; empty for a rule of the house."""
-        return ", ".join(part for part in (self.statute.said(language), self.article) if part)
+        statute, article = self.statute.said(language), self.article.said(language)
+        between = ", " if language == "en" else " " if article.isascii() else ""
+        return between.join(part for part in (statute, article) if part)
 
 
 @dataclass(frozen=True)

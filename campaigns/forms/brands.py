@@ -9,8 +9,8 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as now_
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrPromise
 
 from campaigns.models import Brand
@@ -21,13 +21,13 @@ from core.models import User
 from models_ml.channels import CHANNELS
 
 PLACES: dict[str, StrPromise] = {
-    "CN": _("China"),
-    "EU": _("European Union"),
-    "US": _("United States"),
-    "KR": _("Republic of Korea"),
+    "CN": gettext_lazy("China"),
+    "EU": gettext_lazy("European Union"),
+    "US": gettext_lazy("United States"),
+    "KR": gettext_lazy("Republic of Korea"),
 }
 # The names stand in the catalogue because the wizard says them too.
-CHANNEL_NAMES: dict[str, StrPromise] = {channel.key: _(channel.name) for channel in CHANNELS.values()}
+CHANNEL_NAMES: dict[str, StrPromise] = {channel.key: gettext_lazy(channel.name) for channel in CHANNELS.values()}
 MOST_WORDS, LONGEST_WORD = 300, 60
 MOST_TEXTS = 12
 _BETWEEN = re.compile(r"[\n,，、;；]+")
@@ -53,10 +53,10 @@ class WordsField(forms.CharField):
         found = list(dict.fromkeys(word for word in words if word))
         for word in found:
             if len(word) > LONGEST_WORD:
-                text = now_("“%(word)s” is longer than %(most)d characters.")
+                text = _("“%(word)s” is longer than %(most)d characters.")
                 raise forms.ValidationError(text % {"word": f"{word[:20]}…", "most": LONGEST_WORD})
         if len(found) > MOST_WORDS:
-            raise forms.ValidationError(now_("At most %(most)d words.") % {"most": MOST_WORDS})
+            raise forms.ValidationError(_("At most %(most)d words.") % {"most": MOST_WORDS})
         return found
 
 
@@ -69,34 +69,38 @@ class BrandForm(forms.ModelForm[Brand]):
     """One brand. `values` is what the service takes; the form itself stores nothing."""
 
     banned_words = WordsField(
-        label=_("Banned words"),
+        label=gettext_lazy("Banned words"),
         required=False,
-        help_text=_("One a line. Copy with one of them is blocked."),
+        help_text=gettext_lazy("One a line. Copy with one of them is blocked."),
     )
     preferred_words = WordsField(
-        label=_("Preferred words"),
+        label=gettext_lazy("Preferred words"),
         required=False,
-        help_text=_("One a line. “bag > tote” means: say tote rather than bag; then the check points to it."),
+        help_text=gettext_lazy(
+            "One a line. “bag > tote” means: say tote rather than bag; then the check points to it."
+        ),
     )
-    tone = forms.ChoiceField(label=_("Usual tone"), choices=Tone.choices)
+    tone = forms.ChoiceField(label=gettext_lazy("Usual tone"), choices=Tone.choices)
     jurisdictions = forms.MultipleChoiceField(
-        label=_("Sells in"),
+        label=gettext_lazy("Sells in"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("The rule packs of these places count for every copy of the brand."),
+        help_text=gettext_lazy("The rule packs of these places count for every copy of the brand."),
     )
 
     class Meta:
         model = Brand
         fields = EDITED
         widgets = {
+            "voice": forms.Textarea({"rows": 2}),
+            "postal_address": forms.Textarea({"rows": 2}),
             "quiet_from": forms.TimeInput({"type": "time"}, format="%H:%M"),
             "quiet_until": forms.TimeInput({"type": "time"}, format="%H:%M"),
             "members": forms.CheckboxSelectMultiple,
         }
         help_texts = {
-            "postal_address": _("Shown in every e-mail; the law of several places asks for it."),
-            "quiet_from": _("In the shopper's own time zone, where it is known."),
+            "postal_address": gettext_lazy("Shown in every e-mail; the law of several places asks for it."),
+            "quiet_from": gettext_lazy("In the shopper's own time zone, where it is known."),
         }
 
     def __init__(self, *args: Any, team: QuerySet[User], may_set_approvers: bool, **kwargs: Any) -> None:
@@ -108,15 +112,15 @@ class BrandForm(forms.ModelForm[Brand]):
         members.queryset = team
         self.fields["second_approver_from"].disabled = not may_set_approvers
         if not may_set_approvers:
-            self.fields["second_approver_from"].help_text = _("An administrator sets this.")
+            self.fields["second_approver_from"].help_text = gettext_lazy("An administrator sets this.")
 
     def clean(self) -> dict[str, Any]:
         """Quiet hours have both ends."""
         values: dict[str, Any] = super().clean() or {}
         if (values.get("quiet_from") is None) != (values.get("quiet_until") is None):
-            self.add_error("quiet_until", now_("Quiet hours need both their beginning and their end."))
+            self.add_error("quiet_until", _("Quiet hours need both their beginning and their end."))
         elif values.get("quiet_from") is not None and values["quiet_from"] == values.get("quiet_until"):
-            self.add_error("quiet_until", now_("Quiet hours cannot end when they begin: no message would ever go out."))
+            self.add_error("quiet_until", _("Quiet hours cannot end when they begin: no message would ever go out."))
         return values
 
     def _post_clean(self) -> None:
@@ -141,18 +145,20 @@ class BrandForm(forms.ModelForm[Brand]):
 class DisclaimerForm(forms.Form):
     """One required text; an empty one is left out."""
 
-    text = forms.CharField(label=_("Text"), max_length=200, required=False)
+    text = forms.CharField(label=gettext_lazy("Text"), max_length=200, required=False)
     language = forms.ChoiceField(
-        label=_("In copy in"), required=False, choices=[("", _("both languages")), *Language.choices]
+        label=gettext_lazy("In copy in"),
+        required=False,
+        choices=[("", gettext_lazy("both languages")), *Language.choices],
     )
     channels = forms.MultipleChoiceField(
-        label=_("On these channels (none: all)"),
+        label=gettext_lazy("On these channels (none: all)"),
         required=False,
         choices=list(CHANNEL_NAMES.items()),
         widget=forms.CheckboxSelectMultiple,
     )
     jurisdictions = forms.MultipleChoiceField(
-        label=_("In these places (none: all)"), required=False, widget=forms.CheckboxSelectMultiple
+        label=gettext_lazy("In these places (none: all)"), required=False, widget=forms.CheckboxSelectMultiple
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -176,14 +182,18 @@ def disclaimers(rows: Any) -> list[dict[str, Any]]:
 class TryForm(forms.Form):
     """A text to try. Nothing of it is stored."""
 
-    headline = forms.CharField(label=_("Headline"), max_length=300, required=False)
-    body = forms.CharField(label=_("Text"), max_length=1000, required=False, widget=forms.Textarea({"rows": 4}))
-    channel = forms.ChoiceField(label=_("Channel"), choices=list(CHANNEL_NAMES.items()), initial="product_page")
-    language = forms.ChoiceField(label=_("Language"), choices=Language.choices)
+    headline = forms.CharField(label=gettext_lazy("Headline"), max_length=300, required=False)
+    body = forms.CharField(
+        label=gettext_lazy("Text"), max_length=1000, required=False, widget=forms.Textarea({"rows": 4})
+    )
+    channel = forms.ChoiceField(
+        label=gettext_lazy("Channel"), choices=list(CHANNEL_NAMES.items()), initial="product_page"
+    )
+    language = forms.ChoiceField(label=gettext_lazy("Language"), choices=Language.choices)
     day = forms.DateField(
-        label=_("Shown on"),
+        label=gettext_lazy("Shown on"),
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
-        help_text=_("Rules have days on which they begin and end."),
+        help_text=gettext_lazy("Rules have days on which they begin and end."),
     )
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.contrib.auth.decorators import login_required, permission_required
@@ -16,6 +17,9 @@ from campaigns.models import Brand, Finding
 from campaigns.queries import brands as queries
 from core.languages import page_language
 from core.members import signed_in
+
+# What a predicate fills in; the slots of a brief ({product}) are shown so too.
+_VALUE = re.compile(r"\{[a-z_]+\}")
 
 
 @require_safe
@@ -47,8 +51,8 @@ def _rule(rule: Rule, language: str) -> dict[str, Any]:
         "id": rule.id,
         "severity": rule.severity,
         "weight": Finding.Severity(rule.severity).label,
-        "message": said.message.said(language).replace("{words}", "…"),
-        "remedy": said.remedy.said(language),
+        "message": _VALUE.sub("…", said.message.said(language)),
+        "remedy": _VALUE.sub("…", said.remedy.said(language)),
         "why": rule.why.said(language),
         "cited": rule.cited(language),
         "verified": rule.verified,
@@ -59,7 +63,7 @@ def _rule(rule: Rule, language: str) -> dict[str, Any]:
         "exemptions": [
             {
                 "title": one.title.said(language),
-                "article": one.article,
+                "article": one.article.said(language),
                 "days": one.days,
                 "in_force": one.days.hold(today),
                 "verified": one.verified,

@@ -40,7 +40,7 @@ def test_names_of_parts_and_kinds_are_translated_too() -> None:
 def test_a_law_is_cited_in_the_readers_language() -> None:
     (found,) = findings("An eco-friendly choice", "EU")
     said = localised(found, "zh")
-    assert said.article.startswith("第 (EU) 2024/825 号指令")
+    assert said.article == "第 (EU) 2024/825 号指令（修订第 2005/29/EC 号指令）附件一第 4a 点"
     assert said.why.startswith("除非能证明")
     assert localised(found, "en") == (found.message, found.why, found.remedy, found.article)
 
