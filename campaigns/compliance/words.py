@@ -69,5 +69,7 @@ def _let_go(asked: Asked) -> bool:
     rule, parts, context = asked
     if context.offer_kind in rule.unless_offer or context.facts.get(rule.unless_fact):
         return True
+    if rule.unless_shown is None:
+        return False
     shown = Folded.of("\n".join(parts.filled.get(part, "") for part in PARTS)).text
-    return rule.unless_shown is not None and rule.unless_shown.search(shown) is not None
+    return rule.unless_shown.search(shown) is not None

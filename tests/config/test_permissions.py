@@ -113,7 +113,7 @@ def of_a_brand(campaign: Campaign) -> dict[str, list[object]]:
     waves = ("wave_start", "wave_test", "delivery_messages")
     found: dict[str, list[object]] = {f"campaigns:{name}": [campaign.key] for name in (*by_campaign, *later, *waves)}
     found["campaigns:product"] = [copy.product_id]
-    found["campaigns:brand"] = [campaign.brand.key]
+    found |= {f"campaigns:{name}": [campaign.brand.key] for name in ("brand", "brand_edit", "brand_check")}
     found["campaigns:review_copy"] = [copy.pk]
     found |= {f"experiments:{name}": [experiment] for name in ("detail", "report", "report_pdf")}
     found["experiments:move"] = [experiment, "pause"]

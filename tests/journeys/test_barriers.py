@@ -48,7 +48,7 @@ def addresses(campaign: Campaign, member: User) -> Iterator[str]:
         "campaigns:delivery_messages": [[campaign.key]],
         "campaigns:draft": [[draft.pk, step] for step in steps],
         "campaigns:product": [[copy.product_id]],
-        "campaigns:brand": [[campaign.brand.key]],
+        **{f"campaigns:{one}": [[campaign.brand.key]] for one in ("brand", "brand_edit")},
         "campaigns:audience": [[link.audience.key]],
         "campaigns:shopper": [[Shopper.objects.create(unit="u-1", email="u1@example.test").pk]],
         "campaigns:review_copy": [[copy.pk]],
