@@ -22,17 +22,18 @@ _NEEDS_A_CAMPAIGN = frozenset(
 )
 
 
-def brand_list(user: User) -> QuerySet[Brand]:
-    """The brands a member sees, with their campaigns, products and members counted."""
-    return access.visible(user, Brand.objects.order_by("name", "pk")).annotate(
+def brand_list(user: User | None) -> QuerySet[Brand]:
+    """The brands a member sees (None: all), with their campaigns, products and members counted."""
+    rows = Brand.objects.order_by("name", "pk")
+    return (access.visible(user, rows) if user is not None else rows).annotate(
         campaign_count=Count("campaigns", distinct=True),
         product_count=Count("products", distinct=True),
         member_count=Count("members", distinct=True),
     )
 
 
-def brand_for(user: User, key: str) -> Brand:
-    """A brand the member sees. Raises NotFound."""
+def brand_for(user: User | None, key: str) -> Brand:
+    """A brand the member sees (None: any). Raises NotFound."""
     found = brand_list(user).filter(key=key).first()
     if found is None:
         raise errors.NotFound(_("There is no such brand."))

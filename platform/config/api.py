@@ -16,6 +16,7 @@ api = NinjaAPI(
 )
 api.add_router("", "experiments.api.router")
 api.add_router("", "campaigns.api.router")
+api.add_router("", "campaigns.api_brands.router")
 api.add_router("", "campaigns.api_breaker.router")
 api.add_router("", "campaigns.api_placements.router")
 api.add_router("", "campaigns.api_delivery.router")
