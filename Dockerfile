@@ -13,6 +13,11 @@ ENV PYTHONUNBUFFERED=1 \
     DJANGO_SETTINGS_MODULE=config.settings \
     COPYLIFT_VAR=/var/lib/copylift \
     COPYLIFT_LOG_STYLE=json
+# What draws reports as PDF, with letters for both languages.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
+        fonts-dejavu-core fonts-wqy-zenhei \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 copylift \
     && useradd --uid 10001 --gid copylift --home-dir /var/lib/copylift --shell /usr/sbin/nologin copylift \
     && install -d -o copylift -g copylift -m 0750 /var/lib/copylift

@@ -120,6 +120,8 @@ def _goal(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _lasted(time: timedelta) -> str:
     hours = round(time / timedelta(hours=1))
+    if hours < 1:
+        return _("under an hour")
     if hours < 48:
         return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
     return _counted_days(round(time / timedelta(days=1)))

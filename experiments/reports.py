@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
@@ -17,9 +18,12 @@ from django.utils.translation import gettext as _
 from core import audit, errors
 from core.templatetags.copylift import change, count
 from experiments import charts, circumstances, over_time, queries, sentences, services, shown, terms
+from experiments.exporting import pdf
 from experiments.exporting.files import FORMATS, Export
 from experiments.models import Analysis, Experiment
 from experiments.queries.over_time import goal_over_time
+
+log = logging.getLogger(__name__)
 
 # The tone of a verdict's card.
 TONES = {
@@ -210,6 +214,15 @@ def render_report(experiment: Experiment) -> str:
     """One HTML document with its styles and charts inside; nothing is fetched when it is opened."""
     styles = "\n".join((settings.ROOT / path).read_text(encoding="utf-8") for path in STYLES)
     return render_to_string("experiments/report.html", {**context(experiment), "styles": styles})
+
+
+def render_pdf(experiment: Experiment) -> bytes:
+    """The same document as PDF. Raises Unavailable where the machine lacks what draws it."""
+    try:
+        return pdf.write(render_report(experiment))
+    except (ImportError, OSError) as problem:
+        log.warning("no PDF: %s", problem)
+        raise errors.Unavailable(_("PDF files cannot be made on this machine.")) from problem
 
 
 def export(experiment: Experiment, name: str) -> tuple[bytes, str, str]:

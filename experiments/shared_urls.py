@@ -8,6 +8,7 @@ from experiments.views import shared
 
 pages = [
     path("<slug:token>/", shared.shared_report, name="report"),
+    path("<slug:token>/report.pdf", shared.shared_pdf, name="pdf"),
     re_path(r"^(?P<token>[-\w]+)/(?P<name>csv|parquet|details_csv|details_parquet)/$", shared.shared_file, name="file"),
 ]
 

@@ -14,6 +14,7 @@ pages = [
     path("<slug:key>/decide/", views.experiment_decide, name="decide"),
     path("<slug:key>/learned/", views.experiment_learned, name="learned"),
     path("<slug:key>/report/", views.experiment_report, name="report"),
+    path("<slug:key>/report.pdf", views.experiment_report_pdf, name="report_pdf"),
     path("<slug:key>/share/", views.report_share, name="share"),
     path("<slug:key>/share/<int:link_id>/revoke/", views.report_revoke, name="revoke"),
     re_path(

@@ -8,6 +8,7 @@ from experiments.views.results import (
     experiment_list,
     experiment_move,
     experiment_report,
+    experiment_report_pdf,
 )
 from experiments.views.sharing import report_revoke, report_share
 
@@ -20,6 +21,7 @@ __all__ = [
     "experiment_move",
     "experiment_plan",
     "experiment_report",
+    "experiment_report_pdf",
     "report_revoke",
     "report_share",
 ]

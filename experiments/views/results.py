@@ -65,6 +65,20 @@ def experiment_report(request: HttpRequest, key: str) -> HttpResponse:
 @require_safe
 @login_required
 @permission_required("experiments.view_experiment", raise_exception=True)
+def experiment_report_pdf(request: HttpRequest, key: str) -> HttpResponse:
+    """The same as PDF; where this machine cannot make one, a page that says how to print it."""
+    experiment = find(request, key)
+    try:
+        content = reports.render_pdf(experiment)
+    except errors.Unavailable:
+        return render(request, "experiments/no_pdf.html", {"experiment": experiment}, status=503)
+    headers = {"Content-Disposition": f'attachment; filename="{experiment.key}.pdf"'}
+    return HttpResponse(content, content_type="application/pdf", headers=headers)
+
+
+@require_safe
+@login_required
+@permission_required("experiments.view_experiment", raise_exception=True)
 def experiment_export(request: HttpRequest, key: str, name: str) -> HttpResponse:
     """The same result as data: JSON, CSV, Parquet or a notebook."""
     try:

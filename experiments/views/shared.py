@@ -26,6 +26,7 @@ from experiments.services.sharing import count_view
 
 # A whole office may stand behind one address.
 MOST_A_MINUTE = 60
+MOST_PDF_A_MINUTE = 6
 FILES = ("csv", "parquet", "details_csv", "details_parquet")
 HEADERS = {
     "X-Robots-Tag": "noindex, nofollow, noarchive",
@@ -57,6 +58,28 @@ def shared_file(request: HttpRequest, token: str, name: str) -> HttpResponse:
             return closed(request, 404, _("Nothing here yet"), _("This test has no results yet. Come back later."))
         headers = {"Content-Disposition": f'attachment; filename="{file}"'}
         return HttpResponse(content, content_type=media_type, headers=headers)
+
+    return opened(request, token, answer)
+
+
+@require_safe
+def shared_pdf(request: HttpRequest, token: str) -> HttpResponse:
+    """The report as PDF; where this machine cannot make one, a page that says how to print it."""
+
+    def answer(link: ReportLink) -> HttpResponse:
+        # Seconds of work each, so fewer of them than of pages.
+        wait = rates.seconds_to_wait(f"report pdf\n{address_of(request)}", most=MOST_PDF_A_MINUTE, seconds=60)
+        if wait:
+            return too_often(request, wait)
+        try:
+            content = reports.render_pdf(link.experiment)
+        except errors.Unavailable:
+            sentence = _(
+                "Open the report and save it as PDF from your browser's print window: it is laid out for paper."
+            )
+            return closed(request, 503, _("No PDF can be made here"), sentence)
+        headers = {"Content-Disposition": f'attachment; filename="{link.experiment.key}.pdf"'}
+        return HttpResponse(content, content_type="application/pdf", headers=headers)
 
     return opened(request, token, answer)
 

@@ -27,6 +27,7 @@ OPEN = PASSWORD | {
     "set_language",
     "shared:report",
     "shared:file",
+    "shared:pdf",
     "snippet",
     # Links in messages: whoever holds one may stop further messages or go to the shop; a signature stands for the rest.
     "campaigns:unsubscribe",

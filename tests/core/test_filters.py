@@ -20,6 +20,8 @@ from core.templatetags import copylift
         (copylift.change(0), "±0.0 %"),
         (copylift.points(0.00226), "+0.23 pp"),
         (copylift.decimal(1234.567), "1,234.57"),
+        (copylift.signed(-1234.5, 0), "−1,234"),
+        (copylift.signed(0.0424), "+0.04"),
         (copylift.count(1234567.6), "1,234,568"),
         (copylift.probability(0.00004), "under 0.0001"),
         (copylift.probability(0.04996), "0.0500"),
@@ -34,7 +36,15 @@ def test_written(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize("value", [None, "", "text", float("nan"), float("inf"), True])
 def test_what_is_no_number_is_a_dash(value: Any) -> None:
-    filters = (copylift.share, copylift.change, copylift.points, copylift.decimal, copylift.count, copylift.probability)
+    filters = (
+        copylift.share,
+        copylift.change,
+        copylift.points,
+        copylift.decimal,
+        copylift.count,
+        copylift.probability,
+        copylift.signed,
+    )
     assert {each(value) for each in filters} == {"–"}
 
 

@@ -75,7 +75,7 @@ def test_nothing_new_is_not_swapped_in(client: Client) -> None:
 def test_the_plan_stands_beside_what_came() -> None:
     found = rows_of(looked_at())
     assert found["Shoppers"] == ("400", "230")
-    assert found["Time"] == ("14 days", "0 hours")
+    assert found["Time"] == ("14 days", "under an hour")
     assert found["Shoppers a day"] == ("50", "230")
     assert found["Arms"] == ("2", "2")
     assert found["Value of the control"][0] == "10.00 %"
@@ -84,7 +84,7 @@ def test_the_plan_stands_beside_what_came() -> None:
 
 def test_without_a_plan_it_says_so_and_an_import_has_none() -> None:
     experiment = shop.running("open")
-    assert rows_of(experiment) == {"Shoppers": ("no plan", "0"), "Time": ("no plan", "0 hours")}
+    assert rows_of(experiment) == {"Shoppers": ("no plan", "0"), "Time": ("no plan", "under an hour")}
     experiment.source = "imported"
     assert circumstances.against_plan(experiment, None, []) == []
     assert circumstances.around(experiment, []) == {}

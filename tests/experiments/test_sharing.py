@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -17,6 +18,8 @@ from django.utils import timezone
 
 from core import errors
 from core.models import AuditEntry, User
+from experiments import reports
+from experiments.exporting import pdf
 from experiments.models import Experiment, ReportLink
 from experiments.queries.sharing import link_by_token, token_of
 from experiments.services import sharing
@@ -301,6 +304,58 @@ def test_before_the_first_shopper_there_is_a_page_and_no_file(client: Client) ->
     assert "No shopper has been seen yet" in open_report(client, made).content.decode()
     answer = client.get(reverse("shared:file", args=[token_of(made), "csv"]))
     assert (answer.status_code, "no results yet" in answer.content.decode()) == (404, True)
+
+
+def test_the_report_comes_as_pdf_in_either_language(client: Client) -> None:
+    token = token_of(link())
+    for language in ("en", "zh"):
+        answer = client.get(reverse("shared:pdf", args=[token]), {"lang": language})
+        assert (answer.status_code, answer.content[:5]) == (200, b"%PDF-")
+        assert answer.headers["Cache-Control"] == "private, no-store"
+
+
+def test_pdf_files_are_work_so_fewer_of_them_are_made(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "render_pdf", lambda _experiment: b"%PDF-")
+    monkeypatch.setattr(shared, "MOST_PDF_A_MINUTE", 1)
+    address = reverse("shared:pdf", args=[token_of(link())])
+    assert [client.get(address).status_code for _ in range(2)] == [200, 429]
+
+
+def test_without_pango_the_pages_say_how_to_print(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_html: str) -> bytes:
+        raise OSError("cannot load library 'libpango-1.0-0'")
+
+    monkeypatch.setattr(pdf, "write", fail)
+    made = link()
+    answer = client.get(reverse("shared:pdf", args=[token_of(made)]))
+    assert (answer.status_code, "print window" in answer.content.decode()) == (503, True)
+    client.force_login(people.bob())
+    answer = client.get(reverse("experiments:report_pdf", args=["welcome"]))
+    assert (answer.status_code, "/experiments/welcome/report/" in answer.content.decode()) == (503, True)
+
+
+def test_a_member_gets_the_pdf_too(client: Client) -> None:
+    played()
+    client.force_login(people.bob())
+    answer = client.get(reverse("experiments:report_pdf", args=["welcome"]))
+    assert answer.content.startswith(b"%PDF-")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="welcome.pdf"'
+
+
+def test_pictures_get_the_colours_of_the_light_mode() -> None:
+    html = (
+        "<style>:root { --good: #0a0; --ink: black; } p { color: var(--good) }</style><svg fill='var(--good)'/></svg>"
+    )
+    assert "<svg fill='#0a0'/>" in pdf.with_colours(html)
+    assert "color: var(--good)" in pdf.with_colours(html)
+    assert "currentColor" in pdf.with_colours("<svg fill='var(--nothing)'></svg>")
+
+
+def test_a_pdf_fetches_nothing_whatever_the_document_names(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.css"
+    secret.write_text("body { content: 'x' }")
+    made = pdf.write(f"<link rel=stylesheet href='file://{secret}'><img src='http://127.0.0.1:9/x.png'><p>Text</p>")
+    assert made.startswith(b"%PDF-")
 
 
 def test_the_moments_are_not_handed_to_strangers(client: Client) -> None:

@@ -66,6 +66,15 @@ def decimal(value: Any, digits: int = 2) -> str:
 
 
 @register.filter
+def signed(value: Any, digits: int = 2) -> str:
+    """−0.19, +1,040: a number with its sign, a true minus, and its digits grouped."""
+    if not is_number(value):
+        return MISSING
+    sign = "+" if value > 0 else "−" if value < 0 else "±"
+    return f"{sign}{written(abs(value), digits)}"
+
+
+@register.filter
 def count(value: Any) -> str:
     """A whole number with its digits grouped, or a dash."""
     return written(value, 0) if is_number(value) else MISSING
