@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -23,6 +24,7 @@ ROW_HEIGHT = 26
 # Reserved whatever the names: a browser's letters are wider than those vl-convert measures and cuts names with.
 LABEL_WIDTH = 220
 LABEL_LIMIT = 165
+_ACCESSIBLE = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
 AXIS = "Change against the control, with its 95 % interval"
 # An interval wider than this share of change is drawn cut off: the others would shrink to dots.
 WIDEST = 2.0
@@ -76,7 +78,11 @@ def interval_chart(results: dict[str, Any]) -> str:
 
 
 def in_words(svg: str, words: Mapping[str, str]) -> str:
-    """The stored picture with its words exchanged: it is drawn once, in English, and read in any language."""
+    """The stored picture with its words exchanged: it is drawn once, in English, and read in any language.
+
+    What Vega says to screen readers is English too, and goes: the words beside the picture are its alternative.
+    """
+    svg = _ACCESSIBLE.sub("", svg).replace("<svg ", '<svg aria-hidden="true" ', 1)
     for drawn, said in words.items():
         svg = svg.replace(f">{escape(drawn, quote=False)}</text>", f">{escape(said, quote=False)}</text>")
     return svg

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.template.loader import render_to_string
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
 
 from core import audit, errors
 from core.templatetags.copylift import change, count
@@ -35,6 +38,7 @@ TONES = {
     "invalid": "bad",
 }
 HISTORY_SHOWN = 20
+PDF_KEPT_SECONDS = 3600
 STYLES = tuple(Path("static/copylift") / name for name in ("app.css", "studio.css", "report.css"))
 
 
@@ -217,12 +221,31 @@ def render_report(experiment: Experiment) -> str:
 
 
 def render_pdf(experiment: Experiment) -> bytes:
-    """The same document as PDF. Raises Unavailable where the machine lacks what draws it."""
+    """The same document as PDF. Raises Unavailable where the machine lacks what draws it.
+
+    Drawing takes seconds, so it is kept for an hour under the hash of the document: what changes is drawn anew.
+    """
+    html = render_report(experiment)
+    key = f"report-pdf:{hashlib.sha256(html.encode()).hexdigest()}"
+    found = _kept(key)
+    if found is not None:
+        return found
     try:
-        return pdf.write(render_report(experiment))
+        made = pdf.write(html)
     except (ImportError, OSError) as problem:
         log.warning("no PDF: %s", problem)
         raise errors.Unavailable(_("PDF files cannot be made on this machine.")) from problem
+    with contextlib.suppress(RedisError, OSError):
+        cache.set(key, made, PDF_KEPT_SECONDS)
+    return made
+
+
+def _kept(key: str) -> bytes | None:
+    """What the cache has; nothing where it does not answer."""
+    with contextlib.suppress(RedisError, OSError):
+        found: bytes | None = cache.get(key)
+        return found
+    return None
 
 
 def export(experiment: Experiment, name: str) -> tuple[bytes, str, str]:

@@ -7,6 +7,7 @@ styles and not in SVG, so there they are exchanged for the values of the documen
 
 from __future__ import annotations
 
+import logging
 import re
 
 _ROOT = re.compile(r":root\s*\{(.*?)\}", re.DOTALL)
@@ -17,6 +18,9 @@ _VARIABLE = re.compile(r"var\(--([\w-]+)\)")
 
 def write(html: str) -> bytes:
     """The PDF. Raises OSError or ImportError where the machine lacks what is needed."""
+    # It says each step and each property of a screen that paper has no use for.
+    for name in ("weasyprint", "weasyprint.progress"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     import weasyprint  # noqa: PLC0415 - heavy, and it loads libraries that may be missing
     from weasyprint.urls import URLFetcher  # noqa: PLC0415
 

@@ -141,9 +141,11 @@ def test_each_method_that_was_used_is_explained() -> None:
 
 
 def test_the_picture_speaks_the_readers_language() -> None:
-    svg = f"<svg><text>{charts.AXIS}</text><text>Satisfaction</text><text>Satisfaction &amp; more</text></svg>"
+    axis = f'<text role="x" aria-label="In English">{charts.AXIS}</text>'
+    svg = f'<svg a="b">{axis}<text>Satisfaction</text><text>Satisfaction &amp; more</text></svg>'
     said = charts.in_words(svg, {charts.AXIS: "变化", "Satisfaction": "满意度"})
-    assert said == "<svg><text>变化</text><text>满意度</text><text>Satisfaction &amp; more</text></svg>"
+    words = "<text>变化</text><text>满意度</text><text>Satisfaction &amp; more</text>"
+    assert said == f'<svg aria-hidden="true" a="b">{words}</svg>'
 
 
 def test_a_chinese_reader_finds_no_english_label_in_the_picture(client: Client) -> None:

@@ -334,6 +334,17 @@ def test_without_pango_the_pages_say_how_to_print(client: Client, monkeypatch: p
     assert (answer.status_code, "/experiments/welcome/report/" in answer.content.decode()) == (503, True)
 
 
+def test_a_pdf_is_drawn_once_for_the_same_report_and_anew_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(pdf, "write", lambda html: drawn.append(html) or b"%PDF-1")
+    experiment = played()
+    assert [reports.render_pdf(experiment) for _ in range(2)] == [b"%PDF-1"] * 2
+    assert len(drawn) == 1
+    experiment.learned = "Warmth sells."
+    reports.render_pdf(experiment)
+    assert len(drawn) == 2
+
+
 def test_a_member_gets_the_pdf_too(client: Client) -> None:
     played()
     client.force_login(people.bob())
