@@ -79,6 +79,7 @@ def _with_looks(experiment: Experiment) -> list[Any]:
     found = shown.looks(experiment, arms)
     for arm in arms:
         arm.look = found.get(arm.key)
+        arm.name = sentences.arm_name(arm.name)
     return arms
 
 
@@ -101,7 +102,7 @@ def say(experiments: Iterable[Experiment]) -> None:
 
 def history(experiment: Experiment) -> list[Any]:
     """What happened to it, the newest first, each entry with `words` to read after the name of who did it."""
-    arms = {arm.key: arm.name for arm in experiment.arms.all()}
+    arms = {arm.key: sentences.arm_name(arm.name) for arm in experiment.arms.all()}
     entries: list[Any] = list(audit.history(experiment)[:HISTORY_SHOWN])
     for entry in entries:
         entry.words = sentences.words_of(entry, arms)
@@ -152,7 +153,7 @@ def _chart(analysis: Analysis) -> str:
 def _looks(experiment: Experiment, analysis: Analysis) -> list[dict[str, Any]]:
     """By arm, how its lift went from look to look: points, and the picture of them where there are two."""
     rows = goal_over_time(experiment)
-    names = charts.distinct_names(analysis.results["arms"])
+    names = charts.distinct_names(sentences.named(analysis.results)["arms"])
     found = []
     for arm, name in names.items():
         points = over_time.points(rows, arm)
@@ -177,7 +178,7 @@ def _details(analysis: Analysis) -> dict[str, Any] | None:
     """The details with each slice's arm by its name; the checks that are not well come first."""
     if analysis.details is None:
         return None
-    names = charts.distinct_names(analysis.results["arms"])
+    names = charts.distinct_names(sentences.named(analysis.results)["arms"])
     order = {"fail": 0, "warn": 1, "unknown": 2, "ok": 3}
     return {
         "health": sorted(map(sentences.health_of, analysis.details["health"]), key=lambda one: order[one["status"]]),

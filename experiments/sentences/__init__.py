@@ -19,23 +19,25 @@ from experiments.models import Analysis
 from experiments.sentences import changes, figures, health, verdicts
 from experiments.sentences.history import words_of
 
-__all__ = ["health_of", "label", "notice_of", "reason_of", "results_of", "sentence_of", "words_of"]
+__all__ = ["arm_name", "health_of", "label", "named", "notice_of", "reason_of", "results_of", "sentence_of", "words_of"]
 
 Stored = Mapping[str, Any]
 label = figures.label
+arm_name = figures.arm
 _UNREADABLE = (KeyError, TypeError, ValueError, StopIteration, AttributeError, ZeroDivisionError)
 
 
 def sentence_of(analysis: Analysis) -> str:
     """The verdict's sentence. Needs `results`, `settings` and `sentence` of the row."""
     try:
-        return verdicts.sentence(_told(analysis.results, analysis.settings))
+        return verdicts.sentence(_told(named(analysis.results), analysis.settings))
     except _UNREADABLE:
         return analysis.sentence
 
 
 def results_of(results: Stored, settings: Stored) -> dict[str, Any]:
     """The results with each sentence and each metric's name in the reader's language. What is given stays as it is."""
+    results = named(results)
     return {
         **results,
         "metrics": [_metric(results, metric) for metric in results["metrics"]],
@@ -43,6 +45,11 @@ def results_of(results: Stored, settings: Stored) -> dict[str, Any]:
         "roi": [_roi(results, entry) for entry in results.get("roi", [])],
         "verdict": _verdict(results, settings),
     }
+
+
+def named(results: Stored) -> dict[str, Any]:
+    """The results with each arm by its name in the reader's language."""
+    return {**results, "arms": [{**arm, "name": arm_name(arm["name"])} for arm in results["arms"]]}
 
 
 def health_of(check: Stored) -> dict[str, Any]:
@@ -78,8 +85,10 @@ def reason_of(code: str) -> str:
 
 def _told(results: Stored, settings: Stored) -> verdicts.Told:
     goal = settings["goal_metric"]
-    named = next((one["label"] for one in settings["metrics"] if one["definition"]["key"] == goal), "the goal metric")
-    return verdicts.Told(results, named)
+    label_of_goal = next(
+        (one["label"] for one in settings["metrics"] if one["definition"]["key"] == goal), "the goal metric"
+    )
+    return verdicts.Told(results, label_of_goal)
 
 
 def _or(stored: str, make: Callable[[], str]) -> str:

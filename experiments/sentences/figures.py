@@ -38,6 +38,15 @@ def label(name: str) -> str:
     return _(name) if name in LABELS else name
 
 
+# What a launch calls the control; every other arm bears the words that it shows.
+ARMS = frozenset({gettext_noop("Shown today")})
+
+
+def arm(name: str) -> str:
+    """An arm's name: ours in the reader's language, a shop's own as it is."""
+    return _(name) if name in ARMS else name
+
+
 def inside(name: str) -> str:
     """A metric's name in the middle of a sentence."""
     return label(name).lower()

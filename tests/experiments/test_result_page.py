@@ -158,6 +158,21 @@ def test_a_chinese_reader_finds_no_english_label_in_the_picture(client: Client) 
     assert f">{charts.AXIS}</text>" not in text
 
 
+def test_the_control_of_a_campaign_is_named_in_the_readers_language() -> None:
+    experiment = looked_at()
+    experiment.arms.filter(key="a").update(name="Shown today")
+    services.analyse(experiment)
+    analysis = experiment.analyses.first()
+    assert analysis is not None
+    analysis.results["arms"][0]["name"] = "Shown today"
+    analysis.save()
+    with translation.override("zh-hans"):
+        told = reports.context(Experiment.objects.get(pk=experiment.pk))
+    assert "Shown today" not in str(told["results"]["arms"])
+    assert told["arms"][0].name != "Shown today"
+    assert told["arms"][1].name == "B"
+
+
 # --- history ----------------------------------------------------------------------------------------------------
 def test_the_history_is_told_in_words(client: Client) -> None:
     experiment = shop.running("welcome", "b", "c")

@@ -336,7 +336,12 @@ def test_without_pango_the_pages_say_how_to_print(client: Client, monkeypatch: p
 
 def test_a_pdf_is_drawn_once_for_the_same_report_and_anew_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
-    monkeypatch.setattr(pdf, "write", lambda html: drawn.append(html) or b"%PDF-1")
+
+    def draw(html: str) -> bytes:
+        drawn.append(html)
+        return b"%PDF-1"
+
+    monkeypatch.setattr(pdf, "write", draw)
     experiment = played()
     assert [reports.render_pdf(experiment) for _ in range(2)] == [b"%PDF-1"] * 2
     assert len(drawn) == 1
