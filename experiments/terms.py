@@ -5,7 +5,7 @@ On a page they open beside the word, by mouse, finger or keyboard; in a report t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,13 +99,9 @@ METHODS: Mapping[str, StrPromise] = {
 
 
 def methods(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """How each metric was computed: its label and words; a method without words by its code."""
-    return [
-        {"label": metric["label"], "words": METHODS.get(method, method), "method": method}
-        for metric in results["metrics"]
-        for method in _methods(metric)
-    ]
-
-
-def _methods(metric: Mapping[str, Any]) -> Iterable[str]:
-    return dict.fromkeys(str(one["method"]) for one in metric["comparisons"])
+    """How the metrics were computed: each method with its words and the labels of those that it was used for."""
+    found: dict[str, list[str]] = {}
+    for metric in results["metrics"]:
+        for method in dict.fromkeys(str(one["method"]) for one in metric["comparisons"]):
+            found.setdefault(method, []).append(metric["label"])
+    return [{"method": code, "words": METHODS.get(code, code), "labels": labels} for code, labels in found.items()]

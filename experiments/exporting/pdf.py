@@ -10,6 +10,14 @@ from __future__ import annotations
 import logging
 import re
 
+# Letters that servers have, Latin ones first: a Chinese font would draw those too, and has no true bold.
+STYLES = """
+body {
+  font-family: "Noto Sans", "Liberation Sans", "DejaVu Sans", "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif;
+}
+.row h2 { flex: 1; } section.card > p:first-of-type { break-after: avoid; }
+table { font-size: 7pt; } th, td .small { font-size: 6.5pt; }
+"""
 _ROOT = re.compile(r":root\s*\{(.*?)\}", re.DOTALL)
 _TOKEN = re.compile(r"--([\w-]+):\s*([^;]+);")
 _SVG = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
@@ -24,7 +32,8 @@ def write(html: str) -> bytes:
     import weasyprint  # noqa: PLC0415 - heavy, and it loads libraries that may be missing
     from weasyprint.urls import URLFetcher  # noqa: PLC0415
 
-    document = weasyprint.HTML(string=with_colours(html), url_fetcher=URLFetcher(allowed_protocols=()))
+    told = with_colours(html).replace("</head>", f"<style>{STYLES}</style></head>", 1)
+    document = weasyprint.HTML(string=told, url_fetcher=URLFetcher(allowed_protocols=()))
     made: bytes = document.write_pdf()
     return made
 
