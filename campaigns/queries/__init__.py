@@ -2,6 +2,8 @@
 
 from campaigns.queries.labels import is_ai_written, label_of, shown_parts
 from campaigns.queries.outcomes import (
+    EDITED,
+    REJECTED,
     PastArm,
     Win,
     answer_rows,
@@ -46,7 +48,9 @@ from campaigns.queries.reviewing import (
 from campaigns.queries.shoppers import in_audience, is_suppressed, left_out, reachable, shopper_by_unit
 
 __all__ = [
+    "EDITED",
     "GENERATE_TASK",
+    "REJECTED",
     "PastArm",
     "Win",
     "answer_rows",

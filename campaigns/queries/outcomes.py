@@ -14,10 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Prefetch
-
-from campaigns.models import Campaign, Copy, Product, Review
+from campaigns.models import Campaign, Copy, Product
 from campaigns.models.copies import CopyStatus
+from campaigns.queries import judgements
 from campaigns.queries.reading import brief_of, lead_products, written_parts
 from core import access, errors
 from core.models import User
@@ -32,6 +31,9 @@ from models_ml.scores import PastText
 JEFFREYS = Beta(0.5, 0.5)
 # Below this the test says next to nothing, and the pair would teach noise.
 LEAST_WEIGHT = 0.2
+TESTED, EDITED, REJECTED = "test", "edit", "rejection"
+# One person found a text unfit to be shown; what shoppers would have done is not known.
+REJECTED_WEIGHT = 0.5
 # An arm is an example to follow once it beats the control with this chance.
 LEAST_CHANCE = 0.9
 # The lead product of each campaign by its id.
@@ -133,12 +135,12 @@ def answer_rows() -> Iterator[dict[str, Any]]:
 
 
 def pair_rows(arms: Sequence[PastArm] | None = None) -> Iterator[dict[str, Any]]:
-    """Pairs of answers to one brief with the weight of the evidence: from experiments, then from reviewers' edits.
+    """Pairs of answers to one brief with the weight of the evidence and its `source`: a test, an edit, a rejection.
 
     `arms` are `past_arms()` where they were read already.
     """
     yield from _tested_pairs(past_arms() if arms is None else arms)
-    yield from _edited_pairs()
+    yield from _judged_pairs()
 
 
 def chance_better(first: PastArm, second: PastArm) -> float:
@@ -207,19 +209,18 @@ def _tested_pairs(tested: Sequence[PastArm]) -> Iterator[dict[str, Any]]:
             weight = 2 * max(chance, 1 - chance) - 1
             if weight >= LEAST_WEIGHT:
                 pair = (copies.get(better.copy_id), copies.get(worse.copy_id))
-                yield from _pair(*pair, weight=weight, group=better.test, leads=leads)
+                for row in _pair(*pair, weight=weight, group=better.test, leads=leads):
+                    yield {**row, "source": TESTED}
 
 
-def _edited_pairs() -> Iterator[dict[str, Any]]:
-    """A reviewer's edit that was approved in the end: its text over the model's, with full weight."""
-    edits = Copy.objects.filter(status=CopyStatus.APPROVED).select_related("campaign__brand", "audience", "product")
-    reviews = Review.objects.filter(decision=Review.Decision.EDIT, copy__edits__status=CopyStatus.APPROVED)
-    rows = reviews.select_related("copy").prefetch_related(Prefetch("copy__edits", edits)).distinct()
-    # One edit of a copy at most is in force.
-    pairs = [(after, review.copy) for review in rows.order_by("pk") for after in review.copy.edits.all()]
-    leads = _leads(after for after, _ in pairs)
-    for after, before in pairs:
-        yield from _pair(after, before, weight=1.0, group=_group(after), leads=leads)
+def _judged_pairs() -> Iterator[dict[str, Any]]:
+    """What people preferred: an approved edit to what it was made from, an approved text to a rejected one."""
+    judged = [(*pair, EDITED, 1.0) for pair in judgements.edits()]
+    judged += [(*pair, REJECTED, REJECTED_WEIGHT) for pair in judgements.rejections()]
+    leads = _leads(better for better, *_rest in judged)
+    for better, worse, source, weight in judged:
+        for row in _pair(better, worse, weight=weight, group=_group(better), leads=leads):
+            yield {**row, "source": source}
 
 
 def _pair(

@@ -6,6 +6,7 @@ is given its trainer, so that nothing here knows torch.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,24 +37,32 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Material:
-    """How much there is to learn from: finished tests with their arms, examples to show, answers and pairs."""
+    """How much there is to learn from: finished tests with their arms, examples to show, answers and pairs.
+
+    `edits` and `rejections` are the pairs that come from people; the others come from tests.
+    """
 
     tests: int
     arms: int
     winners: int
     answers: int
     pairs: int
+    edits: int = 0
+    rejections: int = 0
 
 
 def material() -> Material:
     """What is there now."""
     arms = queries.past_arms()
+    sources = Counter(row["source"] for row in queries.pair_rows(arms))
     return Material(
         tests=len({arm.test for arm in arms}),
         arms=len(arms),
         winners=len(queries.past_winners(arms)),
         answers=sum(1 for _row in queries.answer_rows()),
-        pairs=sum(1 for _row in queries.pair_rows(arms)),
+        pairs=sources.total(),
+        edits=sources[queries.EDITED],
+        rejections=sources[queries.REJECTED],
     )
 
 

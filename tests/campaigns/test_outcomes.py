@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from campaigns import queries, services
 from campaigns.models import Campaign, Copy
@@ -13,6 +15,7 @@ from models_ml.brief import Brief, Candidate, parse
 from models_ml.examples import Winner
 from tests import people
 from tests.campaigns import shop
+from tests.campaigns.shop import LETTERS
 
 pytestmark = pytest.mark.django_db
 
@@ -115,3 +118,70 @@ def test_an_edit_that_was_approved_is_preferred_to_what_it_replaced() -> None:
     assert "For your day." in pair["chosen"]
     assert waiting.body in pair["rejected"]
     assert (pair["weight"], pair["group"]) == (1.0, "BAG-1")
+
+
+def test_an_edit_in_the_studio_counts_and_a_second_one_is_better_than_both() -> None:
+    alice, bob, rita = people.alice(), people.bob(), people.member("Rita", Role.APPROVER)
+    campaign = shop.draft(alice)
+    shop.run(services.request_generation(campaign, per_audience=1, actor=alice, hold=True), shop.FakeWriter())
+    written = Copy.objects.order_by("pk")[0]
+    texts = {"theme": written.theme, **queries.written_parts(written)}
+    chosen = services.edit_draft(written, editor=alice, parts=texts | {"body": "For your day."})
+    services.hand_in([chosen], actor=alice)
+    edited = services.edit_copy(
+        Copy.objects.get(pk=chosen.pk), editor=bob, parts=texts | {"body": "Made for your day."}
+    )
+    assert list(queries.pair_rows()) == []
+    services.approve_copy(edited, reviewer=rita)
+    pairs = list(queries.pair_rows())
+    assert [(pair["source"], pair["weight"]) for pair in pairs] == [("edit", 1.0)] * 2
+    assert all("Made for your day." in pair["chosen"] for pair in pairs)
+    assert "For your day." in pairs[0]["rejected"]
+    assert written.body in pairs[1]["rejected"]
+
+
+def test_a_rejection_for_what_the_text_says_stands_behind_an_approved_text() -> None:
+    alice, bob = people.alice(), people.bob()
+    shop.generated(alice, per_audience=3)
+    first, second, third = Copy.objects.filter(audience__key="students").order_by("pk")
+    services.reject_copy(first, reviewer=bob, reason="", kind="too_pushy")
+    services.reject_copy(second, reviewer=bob, reason="Enough is approved.", kind="other")
+    assert list(queries.pair_rows()) == []
+    services.approve_copy(third, reviewer=bob)
+    (pair,) = queries.pair_rows()
+    assert (pair["source"], pair["weight"], pair["group"]) == ("rejection", 0.5, "BAG-1")
+    assert parse(pair["chosen"]) == Candidate(theme=third.theme, **queries.written_parts(third))
+    assert first.body in pair["rejected"]
+    assert services.material() == services.Material(tests=0, arms=0, winners=0, answers=1, pairs=1, rejections=1)
+
+
+def test_a_rejected_text_stands_behind_the_approved_one_of_its_theme() -> None:
+    alice, bob = people.alice(), people.bob()
+    shop.generated(alice, per_audience=3)
+    first, second, third = Copy.objects.filter(audience__key="students").order_by("pk")
+    Copy.objects.filter(pk__in=[second.pk, third.pk]).update(theme="Light")
+    for copy in (first, second):
+        services.approve_copy(Copy.objects.get(pk=copy.pk), reviewer=bob)
+    services.reject_copy(Copy.objects.get(pk=third.pk), reviewer=bob, reason="", kind="clumsy")
+    (pair,) = queries.pair_rows()
+    assert second.body in pair["chosen"]
+
+
+def test_judgements_are_read_in_as_many_queries_however_many_there_are() -> None:
+    alice, bob, rita = people.alice(), people.bob(), people.member("Rita", Role.APPROVER)
+    shop.generated(alice, per_audience=6)
+    waiting = list(Copy.objects.filter(audience__key="students").order_by("pk"))
+
+    def judge(edited: Copy, rejected: Copy) -> None:
+        texts = {"theme": edited.theme, **queries.written_parts(edited)}
+        after = services.edit_copy(edited, editor=bob, parts=texts | {"body": f"For day {LETTERS[edited.pk % 26]}."})
+        services.approve_copy(after, reviewer=rita)
+        services.reject_copy(rejected, reviewer=bob, reason="", kind="legal")
+
+    judge(*waiting[:2])
+    with CaptureQueriesContext(connection) as few:
+        assert len(list(queries.pair_rows())) == 2
+    judge(*waiting[2:4])
+    with CaptureQueriesContext(connection) as many:
+        assert len(list(queries.pair_rows())) == 4
+    assert len(many) == len(few)
