@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
+from campaigns import services
 from campaigns.models import Copy
 from core.models import User
 from tests import people
 from tests.campaigns import shop
+from tests.journeys.test_barriers import VIEWS, problems
 from tests.journeys.test_loop_in_the_browser import Person
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
@@ -99,3 +101,21 @@ def test_the_keys_rest_while_somebody_types_and_where_they_are_off(page: Page, l
     page.locator("body").press("a")
     assert page.locator("#decide").is_visible()
     assert Copy.objects.get(pk=first.pk).status == "pending"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_queue_with_a_copy_beside_it_has_no_serious_barrier(
+    browser: Browser, live_server: LiveServer, view: tuple[int, Any, str]
+) -> None:
+    width, scheme, language = view
+    bob = people.bob()
+    User.objects.filter(pk=bob.pk).update(language=language)
+    copy = shop.waiting_copy(people.alice())
+    services.edit_copy(copy, editor=people.dora(), parts={**shop.GOOD, "body": "The best bag, 30% off."})
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    at_the_queue(page, live_server, bob)
+    found = list(problems(page, enlarged=width > 400))
+    context.close()
+    assert found == []
+    assert Copy.objects.filter(status="pending").count() == 4
