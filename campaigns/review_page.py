@@ -36,6 +36,7 @@ PROVENANCE = {
     "run_seed": gettext_lazy("Seed of the request"),
     "draw": gettext_lazy("Draw"),
     "like": gettext_lazy("Written to be like copy"),
+    "edited_from": gettext_lazy("Edited from copy"),
 }
 
 

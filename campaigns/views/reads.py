@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from campaigns import facts, queries
 from campaigns.models import Audience, Campaign
 from campaigns.models.copies import CopyStatus
+from campaigns.review_page import PROVENANCE
 from campaigns.views.scores import shown_score
 from campaigns.wording.findings import dress as dress_findings
 from core import access, audit
@@ -25,8 +26,6 @@ from models_ml.labelling import AiLabel
 
 RUNNING_SHOWN = 6
 PAST = frozenset({CopyStatus.REJECTED, CopyStatus.EDITED})
-# Of a candidate's provenance, what a person can use; the rest is in the admin.
-PROVENANCE_SHOWN = ("model_id", "model_version", "model_hash", "run_seed", "seed", "draw", "prompt_hash", "edited_from")
 HISTORY_SHOWN = 15
 ACTIONS = {
     "campaign.created": _("made the campaign"),
@@ -184,9 +183,7 @@ def _group(audience: Audience, copies: list[Any], language: str) -> dict[str, An
 
 def provenance(values: dict[str, Any]) -> list[tuple[str, str]]:
     """The parts of a provenance worth reading, as names and short texts."""
-    return [
-        (name.replace("_", " "), str(values[name])[:120]) for name in PROVENANCE_SHOWN if values.get(name) is not None
-    ]
+    return [(str(label), str(values[name])[:120]) for name, label in PROVENANCE.items() if values.get(name) is not None]
 
 
 def history(campaign: Campaign) -> list[Any]:
