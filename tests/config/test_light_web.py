@@ -14,9 +14,10 @@ HEAVY = (
 )
 
 SERVE_ONCE = """
-import sys
+import gc, sys
 sys.path.insert(1, "platform")
 from config.wsgi import application
+assert gc.get_freeze_count() > 50_000, "a full collection would hold up pages"
 from django.urls import get_resolver
 from django.contrib import admin
 
