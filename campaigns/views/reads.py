@@ -109,13 +109,8 @@ def unread_notices(user: User, limit: int) -> list[Notice]:
 
 
 def jobs_for(user: User, limit: int) -> list[Job]:
-    """The newest jobs; those about a campaign of a brand that the member may not see are left out."""
-    found = core_queries.recent_jobs(limit * 4)
-    table = Campaign._meta.label
-    about = {job.object_id for job in found if job.object_type == table}
-    seen = access.visible(user, Campaign.objects.filter(pk__in=about)).values_list("pk", flat=True) if about else ()
-    open_to = {str(pk) for pk in seen}
-    return [job for job in found if job.object_type != table or job.object_id in open_to][:limit]
+    """The newest jobs about what the member may see."""
+    return core_queries.recent_jobs(user, limit)
 
 
 # --- campaigns --------------------------------------------------------------------------------------------------

@@ -11,21 +11,23 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core import errors
-from core.models import ApiKey, AuditEntry, DeliveryState, Job, Webhook, WebhookDelivery
+from core import access, errors
+from core.models import ApiKey, AuditEntry, DeliveryState, Job, User, Webhook, WebhookDelivery
 
 
-def recent_jobs(limit: int = 100) -> list[Job]:
-    """The newest jobs, open ones first."""
+def recent_jobs(user: User, limit: int = 100) -> list[Job]:
+    """The newest jobs about what the member may see, open ones first."""
     rank = models.Case(
         models.When(status__in=["queued", "running"], then=0), default=1, output_field=models.IntegerField()
     )
-    return list(Job.objects.select_related("created_by").order_by(rank, "-created_at")[:limit])
+    found = access.visible(user, Job.objects.select_related("created_by"))
+    return list(found.order_by(rank, "-created_at")[:limit])
 
 
-def job_by_id(job_id: uuid.UUID | str) -> Job:
-    """One job. Raises NotFound."""
-    job = Job.objects.select_related("created_by").filter(pk=job_id).first()
+def job_by_id(job_id: uuid.UUID | str, user: User | None = None) -> Job:
+    """One job, for a member only where it is about what they may see. Raises NotFound."""
+    jobs = Job.objects.select_related("created_by")
+    job = (access.visible(user, jobs) if user else jobs).filter(pk=job_id).first()
     if job is None:
         raise errors.NotFound(_("There is no such job."))
     return job

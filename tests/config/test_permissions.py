@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from campaigns import queries
-from campaigns.models import Campaign, Copy, ProductImport
+from campaigns.models import Campaign, Copy, Placement, ProductImport
 from core.models import User
 from core.roles import Role
 from tests import people
@@ -113,7 +113,9 @@ def of_a_brand(campaign: Campaign) -> dict[str, list[object]]:
     waves = ("wave_start", "wave_test", "delivery_messages")
     found: dict[str, list[object]] = {f"campaigns:{name}": [campaign.key] for name in (*by_campaign, *later, *waves)}
     found["campaigns:product"] = [copy.product_id]
-    found |= {f"campaigns:{name}": [campaign.brand.key] for name in ("brand", "brand_edit", "brand_check")}
+    found["campaigns:brand"] = [campaign.brand.key]
+    made_up = {"key": "home", "name": "Home", "public_key": "pl_1", "campaign": campaign}
+    found["campaigns:placement"] = [Placement.objects.get_or_create(brand=campaign.brand, defaults=made_up)[0].key]
     found["campaigns:review_copy"] = [copy.pk]
     found |= {f"experiments:{name}": [experiment] for name in ("detail", "report", "report_pdf")}
     found["experiments:move"] = [experiment, "pause"]

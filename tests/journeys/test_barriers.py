@@ -16,7 +16,7 @@ from django.urls import get_resolver, reverse
 from pytest_django.live_server_helper import LiveServer
 
 from campaigns import queries
-from campaigns.models import Campaign, CampaignDraft, Copy, Shopper
+from campaigns.models import Campaign, CampaignDraft, Copy, Placement, Shopper
 from core.models import User, Webhook
 from core.roles import Role
 from tests import people
@@ -41,6 +41,14 @@ def addresses(campaign: Campaign, member: User) -> Iterator[str]:
     """Every page that opens with GET: those without a value in their address, and one of each kind of thing."""
     link, copy = queries.links_of(campaign)[0], Copy.objects.filter(campaign=campaign).order_by("id")[0]
     draft = CampaignDraft.objects.create(owner=member, name="Half a brief")
+    placement = Placement.objects.create(
+        key="home",
+        name="Home",
+        brand=campaign.brand,
+        campaign=campaign,
+        public_key="pl_1",
+        origins=["https://a.example"],
+    )
     hook = Webhook.objects.create(name="gateway", url="https://sms.example/", secret="s", events=["message.sms"])
     steps = ("brief", "products", "audiences", "channel", "control", "overview")
     things: dict[str, list[list[Any]]] = {
@@ -49,6 +57,7 @@ def addresses(campaign: Campaign, member: User) -> Iterator[str]:
         "campaigns:draft": [[draft.pk, step] for step in steps],
         "campaigns:product": [[copy.product_id]],
         **{f"campaigns:{one}": [[campaign.brand.key]] for one in ("brand", "brand_edit")},
+        "campaigns:placement": [[placement.key]],
         "campaigns:audience": [[link.audience.key]],
         "campaigns:shopper": [[Shopper.objects.create(unit="u-1", email="u1@example.test").pk]],
         "campaigns:review_copy": [[copy.pk]],

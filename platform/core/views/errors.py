@@ -41,6 +41,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _answer(request, errors.Forbidden("The CSRF token is missing or wrong."), title, sentence)
 
 
+def too_large(request: HttpRequest) -> HttpResponse:
+    """413 for a body that nobody reads."""
+    sentence = _("Nothing of it was read. Sign in first; then send a smaller file.")
+    return _answer(request, errors.TooLarge(), _("Too much was sent at once"), sentence)
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400."""
     error = errors.CopyliftError("The request cannot be read.", code="bad_request")

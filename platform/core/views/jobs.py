@@ -22,7 +22,7 @@ from core.services import jobs as services
 @permission_required("core.view_job", raise_exception=True)
 def job_list(request: HttpRequest) -> HttpResponse:
     """All jobs; the table renews itself while one is open."""
-    jobs = queries.recent_jobs()
+    jobs = queries.recent_jobs(signed_in(request))
     template = "core/_job_table.html" if request.headers.get("HX-Request") else "core/jobs.html"
     return render(request, template, {"jobs": jobs, "any_open": any(job.is_open for job in jobs)})
 
@@ -33,7 +33,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
 def job_detail(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """One job; its panel renews itself while it is open."""
     template = "core/_job_panel.html" if request.headers.get("HX-Request") else "core/job.html"
-    return render(request, template, {"job": find(job_id)})
+    return render(request, template, {"job": find(request, job_id)})
 
 
 @require_POST
@@ -41,7 +41,7 @@ def job_detail(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 @permission_required("core.cancel_job", raise_exception=True)
 def job_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """Ask a job to stop."""
-    if not services.cancel_job(find(job_id), actor=signed_in(request)):
+    if not services.cancel_job(find(request, job_id), actor=signed_in(request)):
         messages.info(request, _("The job had ended already."))
     return redirect("core:job", job_id=job_id)
 
@@ -52,15 +52,15 @@ def job_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 def job_resume(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """Queue a stopped job again."""
     try:
-        dispatch.send_on_commit(services.resume_job(find(job_id), actor=signed_in(request)))
+        dispatch.send_on_commit(services.resume_job(find(request, job_id), actor=signed_in(request)))
     except errors.Conflict as problem:
         messages.error(request, problem.message)
     return redirect("core:job", job_id=job_id)
 
 
-def find(job_id: uuid.UUID) -> Job:
-    """The job, or the 404 page."""
+def find(request: HttpRequest, job_id: uuid.UUID) -> Job:
+    """The job where the member may see what it is about, else the 404 page."""
     try:
-        return queries.job_by_id(job_id)
+        return queries.job_by_id(job_id, signed_in(request))
     except errors.NotFound as problem:
         raise Http404(problem.message) from None

@@ -1,4 +1,7 @@
-"""The audit trail: found by person, action, thing and day; as a page, and as CSV of all that was found."""
+"""The audit trail: found by person, action, thing and day; as a page, and as CSV of all that was found.
+
+What is about a brand that the member may not see is left out.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from core import queries
+from core import access, queries
 from core.files import formula_safe
 from core.forms import TrailForm
+from core.members import signed_in
 from core.models import AuditEntry
 
 PAGE_SIZE = 50
@@ -26,7 +30,7 @@ COLUMNS = ("at", "actor_label", "action", "object_type", "object_id", "object_la
 def trail(request: HttpRequest) -> HttpResponse:
     """The newest entries; older ones by `before`, the number of the last one shown: pages do not shift meanwhile."""
     form = TrailForm(request.GET or None)
-    found = queries.trail(**form.filters())
+    found = access.visible(signed_in(request), queries.trail(**form.filters()))
     before = request.GET.get("before", "")
     older = found.filter(pk__lt=int(before)) if before.isdecimal() and len(before) < 19 else found
     entries = list(older[: PAGE_SIZE + 1])
@@ -44,7 +48,8 @@ def trail(request: HttpRequest) -> HttpResponse:
 @permission_required("core.view_auditentry", raise_exception=True)
 def trail_csv(request: HttpRequest) -> StreamingHttpResponse:
     """All that was found, written while it is read."""
-    entries = queries.trail(**TrailForm(request.GET or None).filters())
+    found = queries.trail(**TrailForm(request.GET or None).filters())
+    entries = access.visible(signed_in(request), found)
     answer = StreamingHttpResponse(lines(entries.iterator(chunk_size=2000)), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="audit-trail.csv"'
     return answer
