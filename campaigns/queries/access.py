@@ -110,4 +110,5 @@ def _about_hidden(user: User) -> Q:
 
 def _numbers(rows: QuerySet[Any]) -> QuerySet[Any]:
     """The primary keys as jobs and entries hold them: as text."""
-    return rows.order_by().annotate(number=Cast("pk", CharField())).values("number")
+    numbers: QuerySet[Any] = rows.order_by().annotate(number=Cast("pk", CharField())).values("number")
+    return numbers

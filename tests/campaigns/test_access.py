@@ -108,7 +108,7 @@ def test_the_audit_trail_leaves_out_what_is_about_a_hidden_brand(client: Client)
         client.force_login(member)
         page = client.get(reverse("core:trail")).content.decode()
         answer = client.get(reverse("core:trail_csv"))
-        text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined, arg-type]
+        text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
         assert ("Secret bags" in page, "Secret bags" in text) == (shown, shown)
         assert "job.asked" in text
 
