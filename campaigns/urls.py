@@ -13,6 +13,7 @@ from campaigns.views import (
     drafts,
     home,
     learning,
+    months,
     placements,
     planning,
     product_imports,
@@ -22,6 +23,7 @@ from campaigns.views import (
     rules,
     snippet,
     studio,
+    tour,
 )
 
 pages = [
@@ -31,6 +33,8 @@ pages = [
     path("campaigns/drafts/<int:pk>/make/", drafts.draft_make, name="draft_make"),
     path("campaigns/drafts/<int:pk>/delete/", drafts.draft_delete, name="draft_delete"),
     path("campaigns/drafts/<int:pk>/<slug:step>/", drafts.draft_step, name="draft"),
+    path("campaigns/calendar/", months.calendar, name="calendar"),
+    path("campaigns/calendar.ics", months.calendar_file, name="calendar_file"),
     path("campaigns/<slug:key>/", campaigns.campaign_detail, name="detail"),
     path("campaigns/<slug:key>/studio/", studio.studio, name="studio"),
     path("campaigns/<slug:key>/studio/check/", studio.studio_check, name="studio_check"),
@@ -75,6 +79,8 @@ pages = [
     path("products/import/<int:pk>/problems/", product_imports.product_import_problems, name="product_problems"),
     path("products/<int:pk>/", products.product, name="product"),
     path("products/<int:pk>/image/", products.product_image, name="product_image"),
+    path("tour/", tour.page, name="tour"),
+    path("tour/<slug:move>/", tour.move, name="tour_move"),
     *people_urls.pages,
     *delivery_urls.pages,
 ]

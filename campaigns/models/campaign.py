@@ -12,6 +12,7 @@ from campaigns.models.shop import Audience, Brand, Language, Product, WebAddress
 from experiments.models import Experiment
 from models_ml.channels import CHANNELS
 
+# The names are those of models_ml, which knows no catalogue; the pages of a brief bring them into it.
 CHANNEL_CHOICES = [(channel.key, _(channel.name)) for channel in CHANNELS.values()]
 
 

@@ -213,6 +213,20 @@ class _Sample:
         return sorted(found, key=lambda one: -one.shoppers.count)
 
 
+def shared_between(pairs: Sequence[tuple[Audience, Audience]]) -> list[Figure]:
+    """How many shoppers are in both audiences of each pair, by the rules as they are now. Two queries for all pairs."""
+    if not pairs:
+        return []
+    total = Shopper.objects.count()
+    both = {
+        f"pair_{place}": Count("pk", filter=rule_q(one.rule) & rule_q(other.rule))
+        for place, (one, other) in enumerate(pairs)
+        if one.rule or other.rule
+    }
+    found = _part(Shopper.objects.all(), total).aggregate(seen=Count("pk"), **both)
+    return [_estimate(found.get(f"pair_{place}", found["seen"]), found["seen"], total) for place in range(len(pairs))]
+
+
 def _part(matching: QuerySet[Shopper], size: int) -> QuerySet[Shopper]:
     """All of them, or one in so many by a hash of the row's number, which follows nothing a rule could ask for."""
     if size <= SAMPLE:

@@ -19,7 +19,7 @@ from campaigns import facts as shown
 from campaigns import lifecycle
 from campaigns.compliance import CheckContext, CopyParts, Disclaimer, check
 from campaigns.compliance import Finding as CopyFinding
-from campaigns.models import Audience, Brand, Campaign, CampaignExperiment, Copy, CopyScore, Finding, Product
+from campaigns.models import Audience, Brand, Campaign, CampaignExperiment, Copy, CopyScore, Finding, Product, Review
 from campaigns.models.copies import CopyStatus
 from campaigns.offer_words import explain as explain_offer
 from campaigns.queries.labels import label_of, marking, shown_parts
@@ -185,7 +185,10 @@ def copies_of(campaign: Campaign) -> QuerySet[Copy]:
     copies = (
         Copy.objects.filter(campaign=campaign)
         .select_related("audience", "product", "author", "requested_by", "parent")
-        .prefetch_related(Prefetch("findings", Finding.objects.order_by("id")), "reviews__reviewer")
+        .prefetch_related(
+            Prefetch("findings", Finding.objects.order_by("id")),
+            Prefetch("reviews", Review.objects.select_related("reviewer")),
+        )
     )
     if campaign.status not in lifecycle.OPEN_CAMPAIGN:
         return copies

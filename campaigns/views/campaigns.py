@@ -18,12 +18,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from campaigns import facts, lifecycle, queries, services
 from campaigns.forms import CampaignForm, GenerateForm, ScheduleForm
+from campaigns.forms.lists import CampaignFilter
 from campaigns.models import Brand, Campaign, Product
 from campaigns.models.campaign import CampaignStatus
 from campaigns.models.copies import CopyStatus
+from campaigns.queries import listing
 from campaigns.services.settling import NOT_HANDED_IN
 from campaigns.views import reads
-from campaigns.views.home import review_url
+from campaigns.views.waiting import review_url
 from core import access, dispatch, errors
 from core import queries as core_queries
 from core.members import signed_in
@@ -55,10 +57,11 @@ STEPS = ("draft", "generating", "review", "ready", "scheduled", "running", "fini
 @login_required
 @permission_required("campaigns.view_campaign", raise_exception=True)
 def campaign_list(request: HttpRequest) -> HttpResponse:
-    """All campaigns, found by name or key."""
-    words = request.GET.get("q", "").replace("\x00", "").strip()[:100]
-    page = Paginator(reads.campaign_list(signed_in(request), words), PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "campaigns/list.html", {"page": page, "words": words})
+    """All campaigns, narrowed by what the address asks for."""
+    form = CampaignFilter(request.GET, member=signed_in(request))
+    found = listing.campaigns_for(signed_in(request), form.wanted())
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "campaigns/list.html", {"page": page, "form": form})
 
 
 @require_safe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import facts, queries
@@ -19,6 +19,7 @@ from core import queries as core_queries
 from core.languages import page_language
 from core.models import Job, Notice, User
 from experiments import queries as experiment_queries
+from experiments import sentences
 from experiments.lifecycle import Status
 from experiments.models import Analysis, Experiment
 from models_ml.brief import ATTRIBUTES
@@ -57,28 +58,28 @@ VERDICT_TONES = {
 
 # --- experiments ------------------------------------------------------------------------------------------------
 def running_experiments(user: User) -> tuple[list[Experiment], int]:
-    """The running experiments with their newest figures, and how many more there are."""
-    listed = experiment_queries.experiment_list(seen_by=user).filter(status=Status.RUNNING)
-    found = list(listed[: RUNNING_SHOWN + 40])
-    shown = found[:RUNNING_SHOWN]
-    newest = experiment_queries.newest_analyses(one.pk for one in shown)
-    for experiment in shown:
-        _attach_figures(experiment, newest.get(experiment.pk))
-    return shown, len(found) - len(shown)
+    """The running experiments, the newest first, and how many more there are."""
+    running = access.visible(user, Experiment.objects.filter(status=Status.RUNNING))
+    found = list(running.order_by("-created_at", "-id")[: RUNNING_SHOWN + 40])
+    return found[:RUNNING_SHOWN], max(0, len(found) - RUNNING_SHOWN)
 
 
-def _attach_figures(experiment: Any, analysis: Analysis | None) -> None:
+def attach_figures(experiment: Any, analysis: Analysis | None) -> None:
+    """Give a running experiment its newest figures and its verdict, also as a sentence in the reader's language."""
     results = analysis.results if analysis else {}
     experiment.units = results.get("units")
-    experiment.tone = VERDICT_TONES.get(analysis.verdict, "live") if analysis else "live"
+    experiment.verdict = analysis.verdict if analysis else ""
+    experiment.told = sentences.sentence_of(analysis) if analysis else ""
+    experiment.tone = VERDICT_TONES.get(experiment.verdict, "live")
     goal = next((metric for metric in results.get("metrics", ()) if metric.get("is_goal")), None)
     shown = goal if goal and goal.get("format") == "share" and experiment.units else None
-    experiment.headline_label = shown["label"] if shown else ""
+    experiment.headline_label = sentences.label(shown["label"]) if shown else ""
     experiment.headline = _headline(shown, results["arms"]) if shown else []
 
 
 def _headline(metric: dict[str, Any], arms: list[dict[str, Any]]) -> list[dict[str, Any]]:
     lifts = {one["arm"]: (one.get("lift") or {}).get("estimate") for one in metric["comparisons"]}
+    chances = {one["arm"]: one.get("chance_to_win") for one in metric["comparisons"]}
     values = {one["arm"]: (one.get("value") or {}).get("estimate") for one in metric["arms"]}
     return [
         {
@@ -86,6 +87,7 @@ def _headline(metric: dict[str, Any], arms: list[dict[str, Any]]) -> list[dict[s
             "is_control": arm["is_control"],
             "value": values.get(arm["key"]),
             "lift": lifts.get(arm["key"]),
+            "chance": chances.get(arm["key"]),
         }
         for arm in arms
     ]
@@ -93,14 +95,12 @@ def _headline(metric: dict[str, Any], arms: list[dict[str, Any]]) -> list[dict[s
 
 def experiments_of(campaign: Campaign) -> list[Experiment]:
     """A campaign's experiments in the order of its audiences, each with its newest sentence."""
-    found = experiment_queries.experiment_list().filter(campaign_link__campaign=campaign)
-    return list(found.prefetch_related(None).order_by("campaign_link__position"))
-
-
-def undecided_experiments(user: User, limit: int) -> list[Experiment]:
-    """Live experiments that were stopped and wait for a decision."""
-    stopped = access.visible(user, Experiment.objects.filter(status=Status.STOPPED, source="live"))
-    return list(stopped.order_by("-stopped_at")[:limit])
+    rows = Experiment.objects.filter(campaign_link__campaign=campaign)
+    found: list[Any] = list(rows.order_by("campaign_link__position"))
+    newest = experiment_queries.newest_analyses(one.pk for one in found)
+    for experiment in found:
+        attach_figures(experiment, newest.get(experiment.pk))
+    return found
 
 
 def unread_notices(user: User, limit: int) -> list[Notice]:
@@ -114,29 +114,19 @@ def jobs_for(user: User, limit: int) -> list[Job]:
 
 
 # --- campaigns --------------------------------------------------------------------------------------------------
-def campaign_list(user: User, words: str = "") -> QuerySet[Campaign]:
-    """The campaigns the member may see, the newest first, with how much copy waits and is approved."""
-    found = (
-        access.visible(user, Campaign.objects.all())
-        .annotate(
-            audience_count=Count("audiences", distinct=True),
-            pending_count=Count("copies", filter=Q(copies__status=CopyStatus.PENDING), distinct=True),
-            approved_count=Count("copies", filter=Q(copies__status=CopyStatus.APPROVED), distinct=True),
-        )
-        .order_by("-created_at", "-id")
-    )
-    return found.filter(Q(name__icontains=words) | Q(key__icontains=words)) if words else found
-
-
 def waiting_campaigns(user: User, limit: int) -> list[Campaign]:
-    """Campaigns in which somebody must do something; `reviewable` counts the copy that `user` may decide on."""
+    """Campaigns in which somebody must do something.
+
+    `reviewable` counts the copy that `user` may decide on, `candidates` what the model wrote and nobody handed in yet.
+    """
     pending = Q(copies__status=CopyStatus.PENDING)
     own = Q(copies__author=user) | Q(copies__requested_by=user)
     open_now = Campaign.objects.filter(status__in=["draft", "review", "ready"])
     found = access.visible(user, open_now).order_by("-created_at")
     return list(
         found.annotate(
-            pending_count=Count("copies", filter=pending), reviewable=Count("copies", filter=pending & ~own)
+            candidates=Count("copies", filter=Q(copies__status=CopyStatus.DRAFT)),
+            reviewable=Count("copies", filter=pending & ~own),
         )[:limit]
     )
 

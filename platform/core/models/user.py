@@ -43,6 +43,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     language = models.CharField(_("language"), max_length=10, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("may open the admin"), default=False)
+    # What is kept of the first tour: {"closed": true} where it was put away, {"result": true} where a result was read.
+    tour: models.JSONField[dict[str, bool]] = models.JSONField(
+        _("tour"), default=dict, db_default=models.Value({}, models.JSONField()), blank=True, editable=False
+    )
     date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
