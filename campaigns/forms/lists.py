@@ -39,7 +39,8 @@ class CampaignFilter(forms.Form):
     sort = forms.ChoiceField(label=_("Sort by"), choices=SORTS, required=False)
 
     def __init__(self, *args: Any, member: User, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
         self.fields["brand"].queryset = access.visible(member, Brand.objects.all())  # type: ignore[attr-defined]
 
     def wanted(self) -> listing.Wanted:

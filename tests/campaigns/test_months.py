@@ -114,10 +114,8 @@ def test_links_lead_to_the_months_beside_and_keep_the_rest(client: Client) -> No
     shop.brand()
     shown = page(client, people.alice(), month="2026-12", brand="lumen", view="list").content.decode()
     links = re.findall(r'rel="(prev|next)"\s+href="([^"]+)"', shown)
-    assert [(rel, "month=" + when) for rel, when in (("prev", "2026-11"), ("next", "2027-01"))] == [
-        (rel, re.search(r"month=[\d-]+", href)[0])
-        for rel, href in links  # type: ignore[index]
-    ]
+    months = [(rel, re.findall(r"month=([\d-]+)", href)) for rel, href in links]
+    assert months == [("prev", ["2026-11"]), ("next", ["2027-01"])]
     assert all("brand=lumen" in href and "view=list" in href for _rel, href in links)
     assert 'class="month"' not in shown
 
