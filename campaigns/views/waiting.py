@@ -67,7 +67,8 @@ def _of_campaign(user: User, campaign: Any) -> Iterator[Task]:
 def _to_write(campaign: Any, page: str) -> Iterator[Task]:
     if campaign.candidates:
         label = ngettext("Choose from %(count)d candidate", "Choose from %(count)d candidates", campaign.candidates)
-        yield Task(label % {"count": campaign.candidates}, campaign.name, page)
+        studio = reverse("campaigns:studio", args=[campaign.key])
+        yield Task(label % {"count": campaign.candidates}, campaign.name, studio)
     elif campaign.status == "draft":
         yield Task(_("Have copy written"), campaign.name, page)
 
