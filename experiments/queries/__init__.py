@@ -12,7 +12,14 @@ from experiments.queries.deciding import (
     decide,
     plan_of,
 )
-from experiments.queries.finding import OPEN_FIRST, arms_of, experiment_by_key, experiment_list, latest_analysis
+from experiments.queries.finding import (
+    OPEN_FIRST,
+    ORDERS,
+    arms_of,
+    experiment_by_key,
+    experiment_list,
+    latest_analysis,
+)
 from experiments.queries.finished import FinishedArm, FinishedTest, finished_tests
 from experiments.queries.identities import canonical
 from experiments.queries.newest import newest_analyses
@@ -23,6 +30,7 @@ __all__ = [
     "NOT_RUNNING",
     "NOT_TARGETED",
     "OPEN_FIRST",
+    "ORDERS",
     "Choice",
     "Decision",
     "FinishedArm",

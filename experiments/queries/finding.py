@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Case, IntegerField, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Lower
 from django.utils.translation import gettext as _
 
 from core import access, errors
@@ -18,6 +20,14 @@ OPEN_FIRST = Case(
     default=2,
     output_field=IntegerField(),
 )
+
+
+# How a list may be ordered; the first is the usual way.
+ORDERS: dict[str, tuple[Any, ...]] = {
+    "running": (OPEN_FIRST, "-created_at", "-id"),
+    "newest": ("-created_at", "-id"),
+    "name": (Lower("name"), "id"),
+}
 
 
 def experiment_list(words: str = "", *, seen_by: User | None = None) -> QuerySet[Experiment]:

@@ -19,7 +19,7 @@ from experiments.models import Analysis
 from experiments.sentences import changes, figures, health, verdicts
 from experiments.sentences.history import words_of
 
-__all__ = ["arm_name", "health_of", "label", "named", "notice_of", "reason_of", "results_of", "sentence_of", "words_of"]
+__all__ = ["arm_name", "health_of", "label", "named", "notice_of", "results_of", "sentence_of", "words_of"]
 
 Stored = Mapping[str, Any]
 label = figures.label
@@ -68,19 +68,6 @@ def notice_of(notice: Stored, analysis: Analysis | None) -> str:
         if same:
             return make(analysis)
     return stored
-
-
-def reason_of(code: str) -> str:
-    """A verdict's code as a word on a badge."""
-    words = {
-        "ship": _("ship"),
-        "keep": _("keep"),
-        "roll_back": _("roll back"),
-        "keep_running": _("keep running"),
-        "cannot_tell": _("no winner"),
-        "invalid": _("not to be trusted"),
-    }
-    return words.get(code, code)
 
 
 def _told(results: Stored, settings: Stored) -> verdicts.Told:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from core import dispatch, errors
 from core.members import signed_in
 from experiments import queries, reports, services, tasks
+from experiments.forms.lists import ExperimentFilter
 from experiments.models import Experiment
 from experiments.views import links
 
@@ -22,12 +23,14 @@ PAGE_SIZE = 50
 @login_required
 @permission_required("experiments.view_experiment", raise_exception=True)
 def experiment_list(request: HttpRequest) -> HttpResponse:
-    """All experiments, running ones first; found by name or key."""
-    words = request.GET.get("q", "").strip()[:100]
-    found = queries.experiment_list(words, seen_by=signed_in(request))
-    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    """All experiments, narrowed by what the address asks for; running ones first where it asks for no order."""
+    form = ExperimentFilter(request.GET)
+    found = queries.experiment_list(form.asked("q"), seen_by=signed_in(request))
+    wanted = {"status": form.asked("state"), "source": form.asked("source")}
+    found = found.filter(**{name: value for name, value in wanted.items() if value})
+    page = Paginator(found.order_by(*queries.ORDERS[form.order()]), PAGE_SIZE).get_page(request.GET.get("page"))
     reports.say(page.object_list)
-    return render(request, "experiments/list.html", {"page": page, "words": words})
+    return render(request, "experiments/list.html", {"page": page, "form": form})
 
 
 @require_safe

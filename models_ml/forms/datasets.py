@@ -69,11 +69,6 @@ class Taking(forms.Form):
 
     renamed: dict[str, str] = {}
 
-    @property
-    def as_list(self) -> list[forms.Form]:
-        """This form alone, where a page shows the errors of several."""
-        return [self]
-
     def take(self, problem: errors.CopyliftError) -> None:
         """Put each sentence where it belongs."""
         for one in problem.problems:

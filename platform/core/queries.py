@@ -71,11 +71,6 @@ def webhook_delivery_states(keys: Iterable[str]) -> dict[str, str]:
     return states
 
 
-def webhook_delivery(key: str) -> str | None:
-    """Where one event stands (see `webhook_delivery_states`); None where no webhook was to be told of it."""
-    return webhook_delivery_states([key]).get(key)
-
-
 def trail(
     *, who: str = "", action: str = "", what: str = "", since: date | None = None, until: date | None = None
 ) -> models.QuerySet[AuditEntry]:
