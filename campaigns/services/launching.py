@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from campaigns import queries
 from campaigns.models import Audience, Campaign, CampaignExperiment, Copy
@@ -27,8 +27,12 @@ from core.services.webhooks import emit
 from experiments import services as experiments
 from experiments.lifecycle import Status
 from experiments.models import Experiment
+from models_ml.channels import CHANNELS
 
 CONTROL_KEY = "control"
+# Both are stored in English with the experiment, and read in the reader's language (core.localised).
+CONTROL_NAME = gettext_noop("Shown today")
+HYPOTHESIS = gettext_noop("At least one new %(channel)s text sells more to %(audience)s than what is shown today.")
 MOST_COPIES = 20
 
 
@@ -122,11 +126,10 @@ def _experiment(
     made = experiments.create_experiment(
         key=experiment_key(campaign, audience),
         name=f"{campaign.name}: {audience.name_en}"[:200],
-        hypothesis=f"At least one new {campaign.get_channel_display()} text sells more to {audience.name_en} "
-        "than what is shown today.",
+        hypothesis=HYPOTHESIS % {"channel": CHANNELS[campaign.channel].name, "audience": audience.name_en},
         arms=[
             experiments.ArmInput(
-                key=CONTROL_KEY, name="Shown today", is_control=True, content=queries.control_content(campaign)
+                key=CONTROL_KEY, name=CONTROL_NAME, is_control=True, content=queries.control_content(campaign)
             ),
             *(_arm(campaign, copy) for copy in copies),
         ],

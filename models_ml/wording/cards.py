@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from models_ml.wording.measures import called
+
 
 class Line(NamedTuple):
     """One fact about a model."""
@@ -26,7 +28,7 @@ def card_lines(card: Mapping[str, Any]) -> list[Line]:
 
 def metric_lines(metrics: Mapping[str, Any]) -> list[Line]:
     """What was measured, as shares in percent; nested measures bear their group's name in front."""
-    return [Line(label, _figure(value)) for label, value in _flat(metrics, "") if _is_measure(label, value)]
+    return [Line(_label(label), _figure(value)) for label, value in _flat(metrics, "") if _is_measure(label, value)]
 
 
 def _card(card: Mapping[str, Any]) -> Iterator[Line]:
@@ -58,6 +60,10 @@ def _flat(values: Mapping[str, Any], group: str) -> Iterator[tuple[str, Any]]:
             yield from _flat(value, label)
         else:
             yield label, value
+
+
+def _label(label: str) -> str:
+    return ": ".join(map(called, label.split(": ")))
 
 
 def _is_measure(label: str, value: object) -> bool:

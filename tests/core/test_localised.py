@@ -32,6 +32,10 @@ from tests import people
             "The campaign “ready” is running, so no copy can be added.",
             "活动“ready”目前为进行中，因此不能再添加文案。",
         ),
+        (
+            "At least one new E-mail text sells more to Home lovers than what is shown today.",
+            "至少有一条新的电子邮件文案，对“Home lovers”的销售效果好于目前展示的内容。",
+        ),
         ("A sentence of nobody", "A sentence of nobody"),
         ("", ""),
     ],
