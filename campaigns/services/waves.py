@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from campaigns import message_words as words
 from campaigns.models import Campaign, Channel, Message, Wave
@@ -60,7 +61,7 @@ def start_wave(campaign: Campaign, *, actor: Actor) -> Wave:
     job = jobs.create_job(
         task_name=WAVE_TASK,
         queue="default",
-        title=_("Wave of messages %(number)d") % {"number": wave.pk},
+        title=gettext_noop("Wave of messages %(number)s") % {"number": wave.pk},
         arguments={"wave": wave.pk},
         target=wave,
         created_by=member,
@@ -99,11 +100,11 @@ def run_wave(job: JobContext) -> dict[str, Any]:
 
 def _run(job: JobContext) -> dict[str, Any]:
     wave = _begin(job.arguments["wave"])
-    enrol(wave, lambda made: job.progress(0, "listing", str(made)))
+    enrol(wave, lambda made: job.progress(0, gettext_noop("listing"), str(made)))
     total = max(1, delivery.unfinished(wave).count())
 
     def tell(handed: int) -> None:
-        job.progress(100 * min(1.0, handed / total), "sending", f"{handed} / {total}")
+        job.progress(100 * min(1.0, handed / total), gettext_noop("sending"), f"{handed} / {total}")
 
     send_due(wave, tell)
     settle_wave(wave, while_running=True)
