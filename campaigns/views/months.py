@@ -102,7 +102,7 @@ def _collisions(spans: Sequence[month.Span], campaigns: Sequence[Campaign]) -> l
     plain = {(one.one.key, one.other.key): one for one in month.collisions(spans)}
     found = []
     for one, other in met:
-        reasons = _reasons(plain.get((one.key, other.key))) + shared.get((one.key, other.key), [])
+        reasons = _reasons(plain.get((one.key, other.key)), shared.get((one.key, other.key), ""))
         if reasons:
             found.append({"one": one, "other": other, "when": _when(one, other), "reasons": reasons})
     return found
@@ -114,8 +114,9 @@ def _when(one: month.Span, other: month.Span) -> str:
     return _("from %(first)s to %(last)s") % words if last else _("from %(first)s, with no end in sight") % words
 
 
-def _reasons(found: month.Collision | None) -> list[str]:
-    reasons = []
+def _reasons(found: month.Collision | None, shared: str) -> list[str]:
+    """`shared` says how many shoppers different audiences have in common; the same audience says it all."""
+    reasons = [shared] if shared and not (found and found.audiences) else []
     if found and found.audiences:
         reasons.append(_("Both speak to the audience %(names)s.") % {"names": _listed(found.audiences)})
     if found and found.products:
@@ -125,7 +126,7 @@ def _reasons(found: month.Collision | None) -> list[str]:
 
 def _shared(
     audiences: Mapping[str, Sequence[Audience]], met: Sequence[tuple[month.Span, month.Span]]
-) -> dict[tuple[str, str], list[str]]:
+) -> dict[tuple[str, str], str]:
     """For campaigns with different audiences the two that share the most shoppers; two queries for all of them."""
     asked = [
         (one, other, first, second)
@@ -141,7 +142,7 @@ def _shared(
         if figure.count > (most[pair][0].count if pair in most else 0):
             names = (one.audiences[first.key], other.audiences[second.key])
             most[pair] = figure, _in_both(figure, names)
-    return {pair: [sentence] for pair, (_figure, sentence) in most.items()}
+    return {pair: sentence for pair, (_figure, sentence) in most.items()}
 
 
 def _in_both(figure: Figure, names: tuple[str, str]) -> str:
@@ -152,7 +153,7 @@ def _in_both(figure: Figure, names: tuple[str, str]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"“{name}”" for name in names)
+    return _(", ").join(f"“{name}”" for name in names)
 
 
 # --- the file -------------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class RunForm(Taking):
     )
     objective = forms.ChoiceField(label=_("Objective"), choices=[(one, OBJECTIVE_LABELS[one]) for one in TASKS])
     method = forms.ChoiceField(
-        label=_("Method"), choices=[(one.name, one.title) for one in METHODS.values()], initial="lora"
+        label=_("Method"), choices=[(one.name, _(one.title)) for one in METHODS.values()], initial="lora"
     )
     epochs = forms.FloatField(label=_("Passes over the data"), min_value=0.001, max_value=1000, initial=1)
     max_steps = forms.IntegerField(

@@ -9,6 +9,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.localised import localised
 from models_ml.nn.tuning.methods import METHODS, Settings, settings_of
 from models_ml.nn.tuning.plan import TuningError, TuningPlan
 from models_ml.wording.cards import Line
@@ -66,7 +67,7 @@ def _plan(plan: Mapping[str, Any]) -> Iterator[Line]:
             continue
         shown = _written(default if value is None else value)
         if name == "method":
-            shown = METHODS[str(value)].title if value in METHODS else str(value)
+            shown = localised(METHODS[str(value)].title) if value in METHODS else str(value)
         yield Line(str(label), _("%(value)s (the method's own)") % {"value": shown} if value is None else shown)
 
 

@@ -15,7 +15,7 @@ from re import Pattern
 from django.utils import translation
 from django.utils.translation import trans_real
 
-_PLACE = re.compile(r"%\((\w+)\)s")
+_PLACE = re.compile(r"%\((\w+)\)[sd]")
 # A template of fewer letters, such as “%(name)s: %(text)s”, would recognise nearly anything.
 LEAST_LETTERS = 5
 # Values that are words of the platform's own; every other one is a name or a number and stays as it is.
@@ -47,7 +47,8 @@ def _recognised(stored: str, language: str) -> str | None:
     for template, pattern in _templates(language):
         if (match := pattern.fullmatch(stored)) is not None:
             values = {name: _value(name, text) for name, text in match.groupdict().items()}
-            return translation.gettext(template) % values
+            # A number was recognised as it was written, so it is set in as text too.
+            return re.sub(r"(%\(\w+\))d", r"\1s", translation.gettext(template)) % values
     return None
 
 

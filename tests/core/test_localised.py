@@ -36,6 +36,7 @@ from tests import people
             "At least one new E-mail text sells more to Home lovers than what is shown today.",
             "至少有一条新的电子邮件文案，对“Home lovers”的销售效果好于目前展示的内容。",
         ),
+        ("9 approved, 0 rejected, 2 still waiting.", "9 条通过，0 条驳回，2 条仍在等待。"),
         ("A sentence of nobody", "A sentence of nobody"),
         ("", ""),
     ],
