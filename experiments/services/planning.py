@@ -8,8 +8,10 @@ from datetime import date, timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from core import errors
+from core.localised import localised
 from experiments.lifecycle import Status
 from experiments.models import ArmMoments, Experiment
 from experiments.planning import Plan, PlanInputs, make_plan
@@ -106,7 +108,17 @@ def plan_experiment(
         return make_plan(inputs, lift=lift, choose_arms=choose_arms)
     except ValueError as problem:
         field, _, message = str(problem).partition(": ")
-        raise errors.InvalidInput.field(field, message or field) from problem
+        raise errors.InvalidInput.field(field, localised(message or field)) from problem
+
+
+# What `experiments.planning`, which is pure, refuses; recognised by `localised` above.
+_REFUSALS = (
+    gettext_noop("%(value)s is not a positive number"),
+    gettext_noop("%(value)s is not from %(lowest)s to %(highest)s"),
+    gettext_noop("%(value)s is not between 0 and 1"),
+    gettext_noop("%(value)s is not above 0 and at most 1"),
+    gettext_noop("a prior wider than 1 on the log scale cannot be planned with"),
+)
 
 
 def days_left(experiment: Experiment) -> Remaining:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_noop
 
 from core import audit, errors
 from core.audit import Actor
+from core.localised import localised
 from core.models import Job, User
 from core.services.jobs import create_job
 from models_ml import gate, lifecycle, queries
@@ -198,7 +199,7 @@ def _check_files(version: ModelVersion) -> bool:
 
 def _may_overrule(failing: list[gate.Line], *, actor: User, reason: str) -> bool:
     if not actor.has_perm("models_ml.override_gate"):
-        sentences = " ".join(line.sentence for line in failing)
+        sentences = " ".join(localised(line.sentence) for line in failing)
         sentence = _("The gate does not let this version through. %(reasons)s") % {"reasons": sentences}
         raise errors.Conflict(sentence, code="gate_failed")
     if len(reason.strip()) < SHORTEST_REASON:

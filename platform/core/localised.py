@@ -19,7 +19,7 @@ _PLACE = re.compile(r"%\((\w+)\)[sd]")
 # A template of fewer letters, such as “%(name)s: %(text)s”, would recognise nearly anything.
 LEAST_LETTERS = 5
 # Values that are words of the platform's own; every other one is a name or a number and stays as it is.
-_OWN_WORDS = frozenset({"channel", "stage", "state", "status", "what"})
+_OWN_WORDS = frozenset({"channel", "label", "stage", "state", "status", "what"})
 _FIELD = re.compile(r"([a-z][\w.]*): (.+)", re.DOTALL)
 
 
