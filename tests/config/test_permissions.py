@@ -111,7 +111,16 @@ def test_who_has_no_role_opens_nothing_of_the_shops() -> None:
 # The product of these tests has no picture, and there is no made-up format.
 NOT_THERE = {"campaigns:product_image", "experiments:export"}
 # Addresses with a value in them that belong to no brand: what is the whole team's, one's own, or an open door.
-OF_NO_BRAND = ("/audiences/", "/shoppers/", "/suppressions/", "/settings/", "/models/", "/campaigns/drafts/", "/r/")
+OF_NO_BRAND = (
+    "/audiences/",
+    "/shoppers/",
+    "/suppressions/",
+    "/settings/",
+    "/models/",
+    "/campaigns/drafts/",
+    "/r/",
+    "/tour/",
+)
 
 
 def of_a_brand(campaign: Campaign) -> dict[str, str]:
