@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.db.models import QuerySet
-from django.utils.translation import gettext as now_
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.feeds import mapping as maps
@@ -50,14 +50,14 @@ class FeedForm(forms.Form):
         file = self.cleaned_data["file"]
         most = settings.COPYLIFT_FEED_MAX_BYTES
         if (file.size or 0) > most:
-            raise forms.ValidationError(now_("The file is larger than %(most)d MB.") % {"most": most // 1024**2})
+            raise forms.ValidationError(gettext("The file is larger than %(most)d MB.") % {"most": most // 1024**2})
         return file
 
 
 def field_choices() -> list[tuple[str, str]]:
     """What a column can be."""
     return [
-        (maps.IGNORED, now_("leave out")),
+        (maps.IGNORED, gettext("leave out")),
         *((name, field_name(name)) for name in (*maps.FIELDS, maps.ATTRIBUTE)),
     ]
 
@@ -93,10 +93,10 @@ class ProductForm(forms.ModelForm[Product]):
         """One name is needed, and a list price is above the price."""
         values: dict[str, Any] = super().clean() or {}
         if not values.get("name_en") and not values.get("name_zh"):
-            self.add_error("name_en", now_("A name in one of the languages is needed."))
+            self.add_error("name_en", gettext("A name in one of the languages is needed."))
         before, price = values.get("list_price"), values.get("price")
         if isinstance(before, Decimal) and isinstance(price, Decimal) and before < price:
-            self.add_error("list_price", now_("The list price cannot be below the price."))
+            self.add_error("list_price", gettext("The list price cannot be below the price."))
         return values
 
     def _post_clean(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import translation
@@ -48,7 +49,7 @@ def tell_submitted(copies: Iterable[Copy], *, actor: User) -> None:
 def _ask_for_review(member: User, copies: Sequence[Copy], actor: User) -> None:
     campaign = copies[0].campaign
     words = {"n": len(copies), "campaign": campaign.name, "who": str(actor)}
-    with translation.override(member.language or None):
+    with translation.override(member.language or settings.LANGUAGE_CODE):
         subject = (
             ngettext(
                 "%(n)d copy of “%(campaign)s” waits for review",
@@ -86,7 +87,7 @@ def _tell(member: User, copy: Copy) -> None:
         rejected=Count("pk", filter=Q(status=CopyStatus.REJECTED)),
     )
     words = {"campaign": copy.campaign.name, **counts}
-    with translation.override(member.language or None):
+    with translation.override(member.language or settings.LANGUAGE_CODE):
         if counts["waiting"]:
             key, subject = (
                 f"decided-{_request(copy)}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -82,7 +83,7 @@ def _give_up(campaign: Campaign, member: User | None, problem: errors.CopyliftEr
     _change(campaign, CampaignStatus.SCHEDULED, CampaignStatus.READY, None)
     entry = audit.record("campaign.launch_failed", campaign, actor=None, code=problem.code, reason=why)
     for one in {person.pk: person for person in (member, campaign.created_by) if person is not None}.values():
-        with translation.override(one.language or None):
+        with translation.override(one.language or settings.LANGUAGE_CODE):
             subject = _("“%(campaign)s” was not launched at its hour") % {"campaign": campaign.name}
         url = reverse("campaigns:detail", args=[campaign.key])
         notify([one], NoticeKind.ALERT, key=f"launch-failed-{entry.pk}", subject=subject, body=why, url=url)
