@@ -54,7 +54,8 @@ def inside(name: str) -> str:
 
 def signed(value: float, digits: int, *, plus: bool = True) -> str:
     """A number with a sign and grouped digits."""
-    sign = MINUS if value < 0 else "+" if plus and value > 0 else ""
+    shown = round(value, digits)
+    sign = MINUS if shown < 0 else "+" if plus and shown > 0 else ""
     return f"{sign}{_plain(abs(value), digits)}"
 
 

@@ -21,7 +21,9 @@ def signed_percent(value: float) -> str:
 
 def signed_text(value: float, digits: int, *, plus: bool = True) -> str:
     """A number with a sign and grouped digits."""
-    sign = MINUS if value < 0 else "+" if plus and value > 0 else ""
+    # By what is shown: "−0.0" would be read as a loss.
+    shown = round(value, digits)
+    sign = MINUS if shown < 0 else "+" if plus and shown > 0 else ""
     return f"{sign}{abs(value):,.{digits}f}"
 
 

@@ -173,6 +173,15 @@ def test_an_analyst_acts_on_a_verdict_that_asks_for_it(client: Client, verdict: 
     assert tasks(client, people.ana()) == expected
 
 
+def test_the_tests_of_an_archived_campaign_ask_for_nothing(client: Client) -> None:
+    alice = people.alice()
+    campaign = shop.launched(alice, people.bob())
+    services.finish_campaign(campaign, actor=alice)
+    assert {label for label, _detail in tasks(client, alice)} == {"Read the result"}
+    services.archive_campaign(Campaign.objects.get(pk=campaign.pk), actor=alice)
+    assert tasks(client, alice) == []
+
+
 def test_a_stored_notice_is_read_in_the_readers_language(client: Client) -> None:
     alice = people.alice()
     subject = "Circuit breaker pulled: Autumn bags"

@@ -97,7 +97,7 @@ def test_the_list_finds_by_name_and_counts_its_queries(client: Client, django_as
     assert text.count("/experiments/test-") == 12
     assert Analysis.objects.get().sentence in text
     assert page(client, "list", q="autumn").count('<th scope="row">') == 1
-    assert "No experiment bears “nothing”" in page(client, "list", q="nothing")
+    assert "No experiment fits all of this" in page(client, "list", q="nothing")
 
 
 def test_a_result_page_needs_few_queries(client: Client, django_assert_max_num_queries: object) -> None:

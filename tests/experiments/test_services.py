@@ -184,7 +184,9 @@ def test_a_result_costs_the_same_few_queries_whatever_the_units() -> None:
     fold()
     with CaptureQueriesContext(connection) as found:
         services.analyse(experiment)
-    assert len(found) <= 9
+    # A savepoint is no reading; in a worker the outermost is the transaction.
+    asked = [query["sql"] for query in found if "SAVEPOINT" not in query["sql"]]
+    assert len(asked) <= 7
     assert not any("experiments_event" in query["sql"] for query in found)
 
 

@@ -133,7 +133,7 @@ def launch(person: Person, alice: User, campaign: Campaign) -> None:
     """The marketer launches what was approved."""
     person.sign_in(alice)
     person.open(f"/campaigns/{campaign.key}/")
-    person.page.get_by_role("button", name="Launch").click()
+    person.page.get_by_role("button", name="Launch", exact=True).click()
     person.page.wait_for_load_state()
     arms = [list(each.arms.values_list("is_control", flat=True)) for each in Experiment.objects.order_by("key")]
     assert arms == [[True, False, False], [True, False]]

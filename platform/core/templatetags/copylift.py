@@ -30,6 +30,12 @@ def written(value: float, digits: int) -> str:
     return number_format(f"{value:.{digits}f}", digits, force_grouping=True)
 
 
+def sign_of(value: float, digits: int) -> str:
+    """+, a true minus, or ± for what is zero as it is shown: "−0.0" would be read as a loss."""
+    shown = round(value, digits)
+    return "+" if shown > 0 else "−" if shown < 0 else "±"
+
+
 def is_number(value: Any) -> bool:
     """A finite number that is no truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -46,8 +52,7 @@ def change(value: Any, digits: int = 1) -> str:
     """0.11 → +11.0 %, with a true minus sign."""
     if not is_number(value):
         return MISSING
-    sign = "+" if value > 0 else "−" if value < 0 else "±"
-    return f"{sign}{written(abs(100 * value), digits)} %"
+    return f"{sign_of(100 * value, digits)}{written(abs(100 * value), digits)} %"
 
 
 @register.filter
@@ -70,8 +75,7 @@ def signed(value: Any, digits: int = 2) -> str:
     """−0.19, +1,040: a number with its sign, a true minus, and its digits grouped."""
     if not is_number(value):
         return MISSING
-    sign = "+" if value > 0 else "−" if value < 0 else "±"
-    return f"{sign}{written(abs(value), digits)}"
+    return f"{sign_of(value, digits)}{written(abs(value), digits)}"
 
 
 @register.filter
