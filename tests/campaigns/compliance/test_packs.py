@@ -136,7 +136,7 @@ def test_what_the_copy_must_show_beside_a_word_lets_it_go() -> None:
 
 def test_a_finding_carries_what_a_person_must_be_able_to_look_up() -> None:
     (found,) = findings("An eco-friendly choice", "DE")
-    assert (found.pack, found.pack_version, found.jurisdiction) == ("eu", "2026.11", "EU")
+    assert (found.pack, found.pack_version, found.jurisdiction) == ("eu", "2026.11.1", "EU")
     assert found.article == "Directive (EU) 2024/825, amending Directive 2005/29/EC, Annex I, point 4a"
     assert found.verified
     assert found.excerpt == "eco-friendly"
