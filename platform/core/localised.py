@@ -19,7 +19,8 @@ _PLACE = re.compile(r"%\((\w+)\)[sd]")
 # A template of fewer letters, such as “%(name)s: %(text)s”, would recognise nearly anything.
 LEAST_LETTERS = 5
 # Values that are words of the platform's own; every other one is a name or a number and stays as it is.
-_OWN_WORDS = frozenset({"channel", "label", "stage", "state", "status", "what"})
+_OWN_WORDS = frozenset({"channel", "control", "label", "metric", "seen", "stage", "state", "status", "what"})
+_COUNTED = re.compile(r"([\d,]+) shoppers?")
 _FIELD = re.compile(r"([a-z][\w.]*): (.+)", re.DOTALL)
 
 
@@ -53,7 +54,16 @@ def _recognised(stored: str, language: str) -> str | None:
 
 
 def _value(name: str, text: str) -> str:
-    return translation.gettext(text) if name in _OWN_WORDS else text
+    """A value as it is set in: a metric's name inside a sentence begins small, shoppers come in numbers."""
+    if name not in _OWN_WORDS:
+        return text
+    for said in (text, text[:1].upper() + text[1:]):
+        if (known := translation.gettext(said)) != said:
+            return known
+    counted = _COUNTED.fullmatch(text)
+    number = 1 if counted and counted[1] == "1" else 2
+    shoppers = translation.ngettext("%(count)s shopper", "%(count)s shoppers", number)
+    return shoppers % {"count": counted[1]} if counted else text
 
 
 @cache

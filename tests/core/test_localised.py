@@ -37,6 +37,10 @@ from tests import people
             "至少有一条新的电子邮件文案，对“Home lovers”的销售效果好于目前展示的内容。",
         ),
         ("9 approved, 0 rejected, 2 still waiting.", "9 条通过，0 条驳回，2 条仍在等待。"),
+        (
+            "No winner: after 5,000 shoppers no arm is clearly better on conversion rate.",
+            "没有胜者：5,000 位顾客之后，没有版本在转化率上明显更好。",
+        ),
         ("A sentence of nobody", "A sentence of nobody"),
         ("", ""),
     ],
