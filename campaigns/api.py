@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from campaigns import queries, schemas
+from core.answers import answer
 from core.api_auth import KeyAuth
 from core.models.access import Scope
 
@@ -23,5 +22,4 @@ router = Router(tags=["campaigns"])
 def decide(request: HttpRequest, key: str, payload: schemas.CampaignDecideIn) -> HttpResponse:
     """The first audience whose rule fits decides. Nothing is written: send an exposure when the copy is shown."""
     decision = queries.decide(key, unit=payload.unit, attributes=payload.attributes)
-    # Built by hand: a schema would check again what we have just made.
-    return HttpResponse(json.dumps(decision, ensure_ascii=False), content_type="application/json")
+    return answer(decision)

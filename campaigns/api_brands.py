@@ -6,7 +6,6 @@ product or a brief (figures, prices, the offer) is left out.
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Annotated, Any
 
@@ -18,9 +17,9 @@ from pydantic import ConfigDict, Field, StringConstraints
 from campaigns import compliance
 from campaigns.queries import brands as queries
 from campaigns.wording.findings import localised
-from core.api_auth import KeyAuth
+from core.answers import answer
+from core.api_auth import KeyAuth, member_of
 from core.languages import page_language
-from core.models import User
 from core.models.access import Scope
 from models_ml.channels import CHANNELS
 
@@ -50,8 +49,7 @@ def check(request: HttpRequest, key: str, payload: CheckIn) -> HttpResponse:
 
     Sentences are in the language that Accept-Language asks for. Positions are characters of the part.
     """
-    auth = getattr(request, "auth", None)
-    brand = queries.brand_for(auth if isinstance(auth, User) else None, key)
+    brand = queries.brand_for(member_of(request), key)
     texts = {name: getattr(payload, name) for name in ("headline", "body", "call_to_action")}
     day = payload.day or timezone.localdate()
     found = queries.tried_out(brand, texts, channel=payload.channel, language=payload.language, day=day)
@@ -62,7 +60,7 @@ def check(request: HttpRequest, key: str, payload: CheckIn) -> HttpResponse:
         "blocks": compliance.blocks(found),
         "findings": [described(one, page_language()) for one in found],
     }
-    return HttpResponse(json.dumps(body, ensure_ascii=False), content_type="application/json")
+    return answer(body)
 
 
 def described(one: compliance.Finding, language: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from campaigns.queries.access import may_see
 from campaigns.queries.delivery import wave_by_number
 from campaigns.services import answering, waves
 from core import dispatch, errors
+from core.answers import answer
 from core.api_auth import KeyAuth
 from core.models import ApiKey, User
 from core.models.access import Scope
@@ -79,20 +79,20 @@ def start(request: HttpRequest, key: str) -> HttpResponse:
     wave = waves.start_wave(campaign_by_key(key), actor=_caller(request))
     if wave.job is not None:
         dispatch.send_on_commit(wave.job)
-    return _answer(describe(wave), status=202)
+    return answer(describe(wave), status=202)
 
 
 @router.get("/campaigns/{key}/waves/{number}", auth=WaveAuth(Scope.READ), response=WaveOut, summary="One wave")
 def wave(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Its state and its messages by state."""
-    return _answer(describe(wave_by_number(_visible(request, key), number)))
+    return answer(describe(wave_by_number(_visible(request, key), number)))
 
 
 @router.post("/bounces", auth=KeyAuth(Scope.WRITE), response=BounceOut, summary="Tell of a bounce or a complaint")
 def bounce(request: HttpRequest, payload: BounceIn) -> HttpResponse:
     """Nothing goes to the address any more. May be told twice. Only of addresses that failed for good."""
     noted = answering.report(**payload.dict(), actor=_caller(request))
-    return _answer({"noted": noted})
+    return answer({"noted": noted})
 
 
 def describe(wave: Wave) -> dict[str, Any]:
@@ -119,7 +119,3 @@ def _caller(request: HttpRequest) -> ApiKey | User | None:
     """Who asks: put there by KeyAuth."""
     found = getattr(request, "auth", None)
     return found if isinstance(found, ApiKey | User) else None
-
-
-def _answer(data: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    return HttpResponse(json.dumps(data, ensure_ascii=False), status=status, content_type="application/json")

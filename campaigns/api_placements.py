@@ -6,7 +6,6 @@ decided here. A body comes as plain text or JSON. Answers bear the headers a bro
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +20,7 @@ from campaigns import schemas_placements as schemas
 from campaigns.models import Placement
 from campaigns.queries import placements as queries
 from core import errors, problems, rates, throttle
+from core.answers import answer
 from experiments import services
 from experiments.services.pressure import PRESSURE
 
@@ -156,7 +156,7 @@ def decided(request: HttpRequest, placement: Placement) -> HttpResponse:
     question = schemas.read_question(request)
     found = queries.shown_at(placement, unit=question.unit, attributes=question.attributes)
     placement_notes.note_asked(placement, request.headers["Origin"])
-    return written(found)
+    return answer(found)
 
 
 def taken(request: HttpRequest, placement: Placement) -> HttpResponse:
@@ -168,7 +168,7 @@ def taken(request: HttpRequest, placement: Placement) -> HttpResponse:
         first = result.rejected[0]
         sentence = f"None of the events can be used; the first: {first.field}: {first.message}"
         raise errors.InvalidInput(sentence, accepted=0, duplicates=0, rejected=rejected)
-    return written({"accepted": result.accepted, "duplicates": result.duplicates, "rejected": rejected}, status=202)
+    return answer({"accepted": result.accepted, "duplicates": result.duplicates, "rejected": rejected}, status=202)
 
 
 def store(request: HttpRequest, placement: Placement) -> services.IngestResult:
@@ -206,8 +206,3 @@ def opened(answer: HttpResponse, origin: str) -> HttpResponse:
     answer["Vary"] = "Origin"
     answer["Cache-Control"] = "no-store"
     return answer
-
-
-def written(data: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    """JSON, built by hand: a schema would check again what we have just made."""
-    return HttpResponse(json.dumps(data, ensure_ascii=False), status=status, content_type="application/json")

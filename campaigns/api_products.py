@@ -6,7 +6,6 @@ changes nothing.
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
@@ -23,8 +22,8 @@ from campaigns.product_words import told
 from campaigns.queries import products as queries
 from campaigns.services import products as services
 from core import errors
-from core.api_auth import KeyAuth
-from core.models import User
+from core.answers import answer
+from core.api_auth import KeyAuth, member_of
 from core.models.access import Scope
 
 router = Router(tags=["products"])
@@ -64,10 +63,9 @@ def post_products(request: HttpRequest, payload: ProductsIn) -> HttpResponse:  #
 @router.get("/products", auth=KeyAuth(Scope.READ), summary="The products")
 def list_products(request: HttpRequest, brand: Slug = "", limit: Limit = 100, offset: Offset = 0) -> HttpResponse:
     """By SKU; `total` counts all of them."""
-    auth = getattr(request, "auth", None)
-    found = queries.products_for(auth if isinstance(auth, User) else None, brand=brand)
+    found = queries.products_for(member_of(request), brand=brand)
     page = [described(one) for one in found[offset : offset + limit]]
-    return _answer({"total": found.count(), "limit": limit, "offset": offset, "products": page})
+    return answer({"total": found.count(), "limit": limit, "offset": offset, "products": page})
 
 
 def _written(payload: ProductsIn) -> HttpResponse:
@@ -88,7 +86,7 @@ def _written(payload: ProductsIn) -> HttpResponse:
     ]
     names = (services.CREATED, services.UPDATED, services.UNCHANGED, services.FAILED)
     counts = {name: sum(one.outcome == name for one in done) for name in names}
-    return _answer({"counts": counts, "results": results})
+    return answer({"counts": counts, "results": results})
 
 
 def _row(number: int, item: dict[str, Any], defaults: Defaults) -> Row:
@@ -124,7 +122,3 @@ def described(one: Product) -> dict[str, Any]:
         "list_price": str(one.list_price) if one.list_price is not None else None,
         "changed_at": one.changed_at.isoformat(),
     }
-
-
-def _answer(body: dict[str, Any]) -> HttpResponse:
-    return HttpResponse(json.dumps(body, ensure_ascii=False), content_type="application/json")

@@ -6,7 +6,6 @@ values; the others are stored. The same batch again changes nothing.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from campaigns import services
 from campaigns.people_records import ConsentInput, RecordError, ShopperInput, read_consent, read_shopper
 from campaigns.queries.shoppers import shopper_by_unit
 from core import errors
+from core.answers import answer
 from core.api_auth import KeyAuth
 from core.models import ApiKey
 from core.models.access import Scope
@@ -77,7 +77,7 @@ def put_shoppers(request: HttpRequest, payload: ShoppersIn) -> HttpResponse:
     if not people:
         raise _none_usable(refused)
     stored = services.upsert_shoppers(people, actor=key_of(request), source="api")
-    return _answer({"made": stored.made, "changed": stored.changed, "refused": refused})
+    return answer({"made": stored.made, "changed": stored.changed, "refused": refused})
 
 
 @router.post(
@@ -94,7 +94,7 @@ def post_consent(request: HttpRequest, unit: str, payload: ConsentIn) -> HttpRes
     except RecordError as problem:
         raise errors.InvalidInput.field(problem.field, problem.code) from None
     shopper = _said(unit, entry)
-    return _answer({"unit": shopper.unit, "channels": shopper.channels})
+    return answer({"unit": shopper.unit, "channels": shopper.channels})
 
 
 def key_of(request: HttpRequest) -> ApiKey | None:
@@ -114,7 +114,3 @@ def _none_usable(refused: list[dict[str, Any]]) -> errors.InvalidInput:
         for one in refused
     ]
     return errors.InvalidInput("None of the shoppers can be used.", problems=problems, refused=refused)
-
-
-def _answer(data: dict[str, Any]) -> HttpResponse:
-    return HttpResponse(json.dumps(data, ensure_ascii=False), content_type="application/json")

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.core import signing
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from core import errors
+from core.answers import whole_address
 
 STOP_SALT = "campaigns.stop"
 CLICK_SALT = "campaigns.click"
@@ -62,7 +62,7 @@ def read_click(token: str) -> Click:
 
 def _url(name: str, salt: str, values: list[int | str]) -> str:
     token = signing.Signer(salt=salt).sign_object(values)
-    return f"{settings.PUBLIC_URL.rstrip('/')}{reverse(name, args=[token])}"
+    return whole_address(reverse(name, args=[token]))
 
 
 def _read(token: str, salt: str) -> Any:

@@ -48,11 +48,6 @@ def placement_by_public_key(public_key: str) -> Placement | None:
     return Placement.objects.select_related("campaign").filter(public_key=public_key, is_active=True).first()
 
 
-def some_placement_allows(origin: str) -> bool:
-    """Whether pages of an origin may ask at all."""
-    return Placement.objects.filter(is_active=True, origins__contains=[origin]).exists()
-
-
 def shown_at(placement: Placement, *, unit: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """What a page of the shop is answered: whether to fill the place, with which texts, and the token for events.
 

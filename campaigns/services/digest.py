@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import Digest
 from campaigns.queries.digest import Contents, contents
+from core.answers import whole_address
 from core.models import NoticeKind, User
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def letter(member: User, now: datetime) -> EmailMultiAlternatives | None:
 
 
 def _written(member: User, told: Contents, week: date) -> EmailMultiAlternatives:
-    root = settings.PUBLIC_URL.rstrip("/")
+    root = whole_address("")
     context = {
         "member": member,
         "sections": told.sections,

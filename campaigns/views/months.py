@@ -22,6 +22,7 @@ from campaigns.models import Audience, Campaign
 from campaigns.models.campaign import CampaignStatus
 from campaigns.queries import products, timetable
 from campaigns.queries.audiences import Figure, shared_between
+from core.answers import whole_address
 from core.members import signed_in
 
 _MONTH = re.compile(r"(2\d{3})-(0[1-9]|1[0-2])")
@@ -168,7 +169,7 @@ def _event(campaign: Any) -> icalendar.Event:
         first=campaign.span.first,
         last=campaign.span.last,
         description="\n".join(lines),
-        url=f"{settings.PUBLIC_URL.rstrip('/')}{address}",
+        url=whole_address(address),
         is_certain=campaign.status != CampaignStatus.SCHEDULED,
     )
 

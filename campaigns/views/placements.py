@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.exceptions import PermissionDenied
@@ -18,6 +17,7 @@ from campaigns.placement_notes import notes_of
 from campaigns.queries import placements as queries
 from campaigns.services import placements as services
 from core import audit, errors
+from core.answers import whole_address
 from core.forms import show_refusal
 from core.languages import page_language
 from core.members import signed_in
@@ -85,7 +85,7 @@ def page(request: HttpRequest, found: Placement, form: PlacementForm) -> HttpRes
         "shows": shows,
         "groups": groups,
         "notes": notes_of(found),
-        "snippet_url": settings.PUBLIC_URL.rstrip("/") + reverse("snippet"),
+        "snippet_url": whole_address(reverse("snippet")),
         "history": audit.history(found).order_by("-id")[:10],
     }
     return render(request, "campaigns/placement.html", context, status=422 if form.errors else 200)

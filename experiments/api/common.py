@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from core import errors
 from core.api_auth import KeyAuth
@@ -25,14 +22,3 @@ class ReadAuth(KeyAuth):
 
 
 READ = ReadAuth(Scope.READ)
-
-
-def answer(data: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    """JSON in UTF-8. Built by hand: a schema would check again what we have just made."""
-    return HttpResponse(json.dumps(data, ensure_ascii=False), status=status, content_type="application/json")
-
-
-def member_of(request: HttpRequest) -> User | None:
-    """The member who reads with a session; None for a key, which sees every brand."""
-    caller = request.auth  # type: ignore[attr-defined]  # put there by KeyAuth
-    return caller if isinstance(caller, User) else None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from core.answers import answer
 from core.api_auth import KeyAuth
 from core.models.access import Scope
 from experiments import queries, schemas
-from experiments.api.common import answer
 
 router = Router()
 

@@ -10,10 +10,10 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from core import errors
+from core.answers import answer
 from core.api_auth import KeyAuth
 from core.models.access import Scope
 from experiments import schemas, services
-from experiments.api.common import answer
 from experiments.schemas.events import usable_id
 from experiments.schemas.marks import is_fetched_ahead
 from experiments.services.pressure import PRESSURE

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from core.answers import answer
 from core.api_auth import KeyAuth
 from core.models.access import Scope
-from experiments.api.common import answer
 from experiments.schemas.identities import IdentifyIn, IdentifyOut
 from experiments.services import identities
 

@@ -8,8 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from core import errors
+from core.answers import answer
+from core.api_auth import member_of
 from experiments import queries, reports
-from experiments.api.common import READ, answer, member_of
+from experiments.api.common import READ
 from experiments.models import Experiment
 
 router = Router()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 
+from core.answers import whole_address
 from experiments.forms.sharing import ShareForm
 from experiments.models import Experiment
 from experiments.queries.sharing import links_of, token_of
@@ -24,4 +24,4 @@ def card(experiment: Experiment) -> dict[str, Any]:
 
 def address_of(token: str) -> str:
     """The whole address, as it is sent to somebody."""
-    return settings.PUBLIC_URL.rstrip("/") + reverse("shared:report", args=[token])
+    return whole_address(reverse("shared:report", args=[token]))

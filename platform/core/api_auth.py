@@ -36,3 +36,9 @@ def secret_of(request: HttpRequest) -> str:
     if scheme.lower() != "bearer":
         raise errors.Unauthenticated("The Authorization header must be: Bearer cl_….", code="key_malformed")
     return secret.strip()
+
+
+def member_of(request: HttpRequest) -> User | None:
+    """The member who reads with a session; None for a key, which sees every brand."""
+    caller = request.auth  # type: ignore[attr-defined]  # put there by KeyAuth
+    return caller if isinstance(caller, User) else None

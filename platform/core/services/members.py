@@ -17,6 +17,7 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from core import audit, errors
+from core.answers import whole_address
 from core.models import User
 from core.roles import Role
 
@@ -71,7 +72,7 @@ def mail_invitation(member: User, *, invited_by: User) -> None:
         "password_reset_confirm",
         args=[urlsafe_base64_encode(force_bytes(member.pk)), default_token_generator.make_token(member)],
     )
-    values = {"link": f"{settings.PUBLIC_URL.rstrip('/')}{link}", "invited_by": str(invited_by), "member": member}
+    values = {"link": whole_address(link), "invited_by": str(invited_by), "member": member}
     with translation.override(member.language or settings.LANGUAGE_CODE):
         subject = _("Your invitation to Copylift")
         body = render_to_string("core/mail/invitation.txt", values)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
+from core.answers import whole_address
 from core.models import Notice, NoticeChoice, NoticeKind, User
 
 
@@ -63,7 +64,7 @@ def _mail(pk: int) -> bool:
     notice = free.filter(pk=pk, emailed_at=None).first()
     if notice is None:
         return False
-    link = f"{settings.PUBLIC_URL.rstrip('/')}{notice.url}" if notice.url else settings.PUBLIC_URL
+    link = whole_address(notice.url) if notice.url else settings.PUBLIC_URL
     with translation.override(notice.user.language or settings.LANGUAGE_CODE):
         body = render_to_string("core/mail/notice.txt", {"notice": notice, "link": link})
     # A subject with a line break would be a second header; Django refuses it, so it is taken out here.
