@@ -8,9 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 
-from django.core.cache import cache
-
-from core.throttle import without_cache
+from core.throttle import one_more, without_cache
 
 
 @without_cache(0)
@@ -20,7 +18,6 @@ def seconds_to_wait(name: str, *, most: int, seconds: int) -> int:
     window = int(now // seconds)
     # A digest, so that no address lies in the cache.
     key = f"rate:{hashlib.sha256(name.encode()).hexdigest()}:{window}"
-    cache.add(key, 0, 2 * seconds)
-    if int(cache.incr(key)) <= most:
+    if one_more(key, 2 * seconds) <= most:
         return 0
     return max(1, int((window + 1) * seconds - now))

@@ -87,8 +87,18 @@ def begin_wait(name: str, over: int) -> int:
 
 def counted(name: str) -> int:
     """One more for a name, and how many that makes within the hour."""
-    cache.add(tries(name), 0, COUNTED_SECONDS)
-    return int(cache.incr(tries(name)))
+    return one_more(tries(name), COUNTED_SECONDS)
+
+
+def one_more(key: str, seconds: int) -> int:
+    """Count one more under a key that is kept for so long, and how many that makes."""
+    cache.add(key, 0, seconds)
+    try:
+        return int(cache.incr(key))
+    except ValueError:
+        # A full cache, or somebody who empties it, may drop the key in between: the count begins anew.
+        cache.set(key, 1, seconds)
+        return 1
 
 
 def pair(account: str, address: str) -> str:

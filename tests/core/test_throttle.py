@@ -102,3 +102,9 @@ def test_a_forged_forwarding_header_does_not_hide_who_calls(settings: Settings) 
     assert throttle.address_of(request) == "10.0.0.2"
     settings.HTTPS = True
     assert throttle.address_of(request) == "203.0.113.7"
+
+
+def test_a_key_that_the_cache_drops_in_between_is_counted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "add", lambda *_: False)
+    assert throttle.one_more("dropped-in-between", 60) == 1
+    assert throttle.one_more("dropped-in-between", 60) == 2
